@@ -1,0 +1,1 @@
+"""Moves a caller from voice to text without losing a word."""

@@ -1,0 +1,1 @@
+"""Pure. One conversation across channels: its events, and the state that they fold to."""

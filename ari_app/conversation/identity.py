@@ -1,0 +1,59 @@
+"""Who somebody is: E.164 numbers, subjects, and the ids that we choose."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+
+import phonenumbers
+
+# ITU-T E.164: at most 15 digits, the first of a country code is never 0.
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class E164:
+    """A number that the whole world can dial, such as +33123456789."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _E164.fullmatch(self.value):
+            raise ValueError("not an E.164 number")
+
+    @classmethod
+    def read(cls, text: str, region: str | None = None) -> E164 | None:
+        """The number as a trunk or SMSC writes it, or None if it is not one.
+
+        `region` (ISO 3166, such as "US") reads national formats; without it digits that are a
+        valid international number without the plus are taken as that.
+        """
+        for candidate, home in ((text, region), ("+" + text.lstrip("+"), None)):
+            try:
+                number = phonenumbers.parse(candidate, home)
+            except phonenumbers.NumberParseException:
+                continue
+            if phonenumbers.is_possible_number(number):
+                written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+                return cls(written) if _E164.fullmatch(written) else None
+        return None
+
+    @property
+    def masked(self) -> str:
+        """For logs and screens: +331*****89."""
+        return self.value[:4] + "*" * (len(self.value) - 6) + self.value[-2:]
+
+    def subject(self, key: bytes) -> str:
+        """The pseudonym of whoever has this number: keyed, so that nobody can try all numbers."""
+        digest = hmac.new(key, self.value.encode(), hashlib.sha256).hexdigest()
+        return "subj_" + digest[:32]
+
+
+def new_id(prefix: str, now: int, entropy: bytes) -> str:
+    """`<prefix>_` and a UUIDv7 (RFC 9562 §5.7) of `now` (µs UTC) and ten random bytes."""
+    number = (now // 1000) << 80 | int.from_bytes(entropy[:10], "big")
+    number = number & ~(0xF << 76) | 0x7 << 76  # version 7
+    number = number & ~(0x3 << 62) | 0x2 << 62  # variant of RFC 9562
+    return f"{prefix}_{number:032x}"

@@ -1,0 +1,392 @@
+"""What services need from outside, by name; only bootstrap knows who provides it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from ari_app.conversation.events import Envelope, Event
+from ari_app.conversation.identity import E164
+
+# -- time, measuring, failing -----------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Both kinds of time; a test moves a fake one."""
+
+    def now(self) -> int:
+        """UTC in microseconds, for facts."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for media and deadlines."""
+
+
+class Meter(Protocol):
+    """Where figures go; names as in Prometheus, labels few and bounded, never a number or an id."""
+
+    def count(self, name: str, n: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """One value of a distribution, in the base unit of the name."""
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """The present value of something."""
+
+
+def failpoint(name: str) -> None:
+    """A named place to die at, for crash tests: SEGUE_FAILPOINT=name kills the process here."""
+    if os.environ.get("SEGUE_FAILPOINT") == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+# -- the telephone (ari) ----------------------------------------------------------------------
+
+
+class Exit(Enum):
+    """Why a call leaves to the dialplan; the value is SEGUE_EXIT there."""
+
+    HANDOFF = "handoff"
+    OVERLOAD = "overload"
+    ASR_DOWN = "asr_down"
+    ERROR = "error"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A channel has entered Stasis(segue,inbound,<did>); not answered yet."""
+
+    channel: str  # Asterisk's channel id
+    did: str  # the number that was dialled
+    caller: str  # as the trunk said it; "" if withheld
+
+
+class CallEvents(Protocol):
+    """What the telephone tells; none of these may block or raise."""
+
+    def call_entered(self, call: IncomingCall) -> None:
+        """A new caller waits to be answered."""
+
+    def key_pressed(self, channel: str, key: str) -> None:
+        """One DTMF key: 0-9, *, #, A-D."""
+
+    def caller_gone(self, channel: str, cause: str) -> None:
+        """The channel has left Stasis or hung up; cause is a short word such as `hangup`."""
+
+    def pbx_lost(self) -> None:
+        """The event stream is down: calls go on in Asterisk, but nothing is heard of them."""
+
+    def pbx_back(self, channels: frozenset[str]) -> None:
+        """The event stream is up (also the first time); these channels are in our application."""
+
+
+class Telephone(Protocol):
+    """Call control. Every request has a deadline; AriRefused or PbxUnavailable otherwise."""
+
+    async def answer(self, channel: str) -> None:
+        """Answer the caller."""
+
+    async def connect_media(
+        self, channel: str, call: str, host: str, port: int, media_format: str
+    ) -> tuple[str, int]:
+        """Bridge the channel with an external media leg to host:port.
+
+        media_format is `ulaw` or `slin16`. Returns the (host, port) where Asterisk takes our RTP.
+        The bridge is `br-<call>` and the leg `em-<call>`: a repeated call is safe.
+        """
+
+    async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
+        """Give the channel back to the dialplan, SEGUE_EXIT and the variables set."""
+
+    async def hang_up(self, channel: str) -> None:
+        """End the channel; one that is gone already is fine."""
+
+    async def release(self, call: str) -> None:
+        """Delete the call's bridge and leg; what is gone already is fine."""
+
+
+# -- audio (media) ----------------------------------------------------------------------------
+
+
+class AudioSink(Protocol):
+    """What a line tells; called in the event loop, must not block."""
+
+    def heard(self, pcm: bytes, at: float) -> None:
+        """20 ms of the caller: 16-bit little-endian at the line's rate; `at` is monotonic."""
+
+    def prompt_ended(self, at: float) -> None:
+        """The last packet of the prompt has been sent."""
+
+
+class Line(Protocol):
+    """One call's audio, both ways, over RTP."""
+
+    @property
+    def host(self) -> str:
+        """Where we listen."""
+
+    @property
+    def port(self) -> int:
+        """Where we listen."""
+
+    def connect(self, peer: tuple[str, int]) -> None:
+        """Lock the source to Asterisk's address and start sending there."""
+
+    def play(self, ulaw: bytes) -> None:
+        """Start a prompt (8 kHz mu-law) at the next 20 ms; a running one is replaced."""
+
+    def stop(self) -> int:
+        """Silence at once; returns the milliseconds of the prompt that were sent."""
+
+    def statistics(self) -> dict[str, int]:
+        """Packets received, lost, late, refused, sent."""
+
+    async def aclose(self) -> None:
+        """Free the socket."""
+
+
+class Lines(Protocol):
+    """Opens lines on free ports of the configured range."""
+
+    async def open(self, sink: AudioSink, media_format: str) -> Line:
+        """A new line; media_format is `ulaw` or `slin16`."""
+
+
+# -- speech -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; times in seconds from the start of the call's audio."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What the recogniser made of one turn of the caller."""
+
+    text: str  # lower case, no punctuation; "" if nothing was said
+    words: tuple[Word, ...]
+
+    @property
+    def confidence(self) -> float:
+        """Mean word confidence weighted by duration, 0..1; 0 if nothing was said."""
+        spans = [(w.confidence, max(w.end - w.start, 0.01)) for w in self.words]
+        total = sum(s for _, s in spans)
+        return sum(c * s for c, s in spans) / total if total else 0.0
+
+
+class Recogniser(Protocol):
+    """One call's ear."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Audio at the model's rate; never blocks."""
+
+    async def finish(self) -> Utterance:
+        """What was said since the last finish; AsrLost if the worker died or is too slow."""
+
+    async def aclose(self) -> None:
+        """Free the recogniser."""
+
+
+class Recognisers(Protocol):
+    """The ASR workers."""
+
+    @property
+    def rate(self) -> int:
+        """The model's sample rate: 8000 or 16000."""
+
+    async def open(
+        self, on_partial: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> Recogniser:
+        """A recogniser on the least loaded worker; AsrLost if none is alive."""
+
+
+class Voice(Protocol):
+    """Text to speech, cached."""
+
+    async def speak(self, text: str, language: str) -> bytes:
+        """8 kHz mu-law, no silence at either end; VoiceUnavailable if it cannot."""
+
+
+# -- texts (sms) ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingText:
+    """A text to send."""
+
+    message: str  # our id, msg_…
+    to: E164
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The SMSC took the text: one id per segment, verbatim, in order."""
+
+    carrier: str
+    ids: tuple[str, ...]
+
+
+class SmsGateway(Protocol):
+    """The way out."""
+
+    @property
+    def up(self) -> bool:
+        """Whether a bind is up that can send."""
+
+    async def send(self, text: OutgoingText) -> Accepted:
+        """Write it and wait for the answer; SmsRefused or SmsUnknown otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A delivery receipt for one segment."""
+
+    carrier: str
+    id: str  # the SMSC's message id, verbatim
+    state: str  # SMPP 3.4 appendix B text: DELIVRD, UNDELIV, EXPIRED, REJECTD, ENROUTE, …
+    error: str  # "000" or "" if none
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingText:
+    """A text from a handset, joined if it came in parts."""
+
+    carrier: str
+    sender: str
+    recipient: str
+    body: str
+    dedupe: str  # the same for a repeated deliver_sm
+
+
+class SmsInbox(Protocol):
+    """The way in. The edge answers the SMSC only after these have returned."""
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Store it; raises StoreUnavailable if that is not possible now."""
+
+    async def text(self, text: IncomingText) -> None:
+        """Store it; raises StoreUnavailable if that is not possible now."""
+
+
+# -- the store --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A promise to do something outside, stored with the events that made it."""
+
+    kind: str  # which executor: `sms`, `handoff`
+    id: str  # ours, unique: msg_…, hand_…
+    due: int  # UTC microseconds
+    payload: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An effect in somebody's hands."""
+
+    kind: str
+    id: str
+    stream: str
+    payload: dict[str, object]
+    attempts: int  # this one included
+    state: str  # `due`: never written to the outside; `sending`: a crash left its fate open
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to be reminded of, at or after `due` (UTC microseconds)."""
+
+    id: str
+    stream: str
+    kind: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """An event and its place in the whole log."""
+
+    position: int
+    envelope: Envelope
+
+
+class Store(Protocol):
+    """The log and what must change with it, each method one transaction.
+
+    An append that has returned is on disk. StoreUnavailable if it cannot be.
+    """
+
+    async def append(
+        self,
+        stream: str,
+        events: Sequence[Event],
+        *,
+        expected: int | None = None,
+        effects: Sequence[Effect] = (),
+        timers: Sequence[Timer] = (),
+        subject: str | None = None,
+        cause: str | None = None,
+        dedupe: str | None = None,
+    ) -> list[Envelope]:
+        """Append in order. `expected` is the last sequence seen (0: a new stream) or Conflict.
+
+        `subject` makes the stream the subject's latest. `cause` is the id of the event that led
+        here. A `dedupe` key that is there already: nothing is written, [] is returned.
+        """
+
+    async def read(self, stream: str, after: int = 0) -> list[Envelope]:
+        """The events of a stream in order."""
+
+    async def latest(self, subject: str) -> str | None:
+        """The subject's most recent stream."""
+
+    async def tail(self, consumer: str, limit: int = 100) -> list[Position]:
+        """What this consumer has not seen yet, in log order."""
+
+    async def advance(self, consumer: str, position: int) -> None:
+        """Remember that all up to this position is done."""
+
+    async def changed(self, timeout: float) -> None:
+        """Return soon after an append, or at the time-out: a hint, not a truth."""
+
+    async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
+        """Take due jobs: durable before it returns; only one claimer gets each."""
+
+    async def settle(
+        self,
+        job: Job,
+        events: Sequence[Event],
+        *,
+        retry_at: int | None = None,
+        wire: tuple[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Finish a job (or make it due again at `retry_at`) and append what became of it.
+
+        `wire` = (carrier, ids) makes later receipts findable. Receipts that came before it are
+        appended too, in the same transaction.
+        """
+
+    async def receipt(self, receipt: Receipt) -> bool:
+        """Append the receipt to its message's stream; kept for later (False) if unknown yet."""
+
+    async def due_timers(self, now: int, limit: int = 50) -> list[Timer]:
+        """Timers that are due."""
+
+    async def drop_timer(self, id: str) -> None:
+        """Forget a timer: it has fired or is not needed any more."""
+
+    async def aclose(self) -> None:
+        """Write what is queued and close."""
