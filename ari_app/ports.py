@@ -359,8 +359,11 @@ class Store(Protocol):
     async def advance(self, consumer: str, position: int) -> None:
         """Remember that all up to this position is done."""
 
-    async def changed(self, timeout: float) -> None:
-        """Return soon after an append, or at the time-out: a hint, not a truth."""
+    async def changed(self, seen: int, timeout: float) -> int:
+        """The number of changes so far; waits while it is still `seen`, up to the time-out.
+
+        A hint, not a truth: other processes append too.
+        """
 
     async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
         """Take due jobs: durable before it returns; only one claimer gets each."""

@@ -1,0 +1,1 @@
+"""Pure. From an intent to a decision."""

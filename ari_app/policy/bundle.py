@@ -1,0 +1,202 @@
+"""A policy bundle: everything an operator decides about a dialogue, read from one YAML text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from jinja2 import TemplateError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from ari_app.errors import BundleError
+from ari_app.policy.rules import Rule, Then, read_rule
+
+_TEMPLATES = SandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
+_VARIABLES = frozenset({"choice", "values", "people"})
+_SECTIONS = frozenset(
+    "bundle version language people values intents keys questions prompts texts greeting rules".split()
+)
+_LONGEST_BUNDLE = 1 << 20
+_LONGEST_TEXT = 1600
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that is asked: its prompt, how its answer is endpointed, what can be chosen."""
+
+    prompt: str
+    profile: str = "open"
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A template of a text message, and the question that it leaves open."""
+
+    body: str
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A checked bundle; what exists is valid."""
+
+    name: str
+    hash: str  # of the YAML text: the version that a decision names
+    language: str
+    people: str
+    values: Mapping[str, Any]
+    intents: Mapping[str, tuple[str, ...]]
+    keys: Mapping[str, str]  # DTMF key -> intent
+    questions: Mapping[str, Question]
+    prompts: Mapping[str, tuple[str, ...]]  # wordings, one after the other on repeats
+    texts: Mapping[str, Text]
+    rules: tuple[Rule, ...]
+    disclosure: str
+    opening: str  # the first question
+
+    def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
+        """The wording of a prompt; the `turn`-th repeat has the next wording."""
+        wordings = self.prompts[name]
+        return self._render(wordings[min(turn, len(wordings) - 1)], variables)
+
+    def text(self, name: str, **variables: Any) -> str:
+        """The body of a text."""
+        return self._render(self.texts[name].body, variables)[:_LONGEST_TEXT]
+
+    def choices(self, question: str | None) -> dict[str, str]:
+        """What can be chosen at a question: the digit, and what it stands for."""
+        if question is None:
+            return {}
+        offered = self.questions[question].choices
+        return {digit: self._render(value, {}) for digit, value in offered.items()}
+
+    def spoken(self) -> tuple[str, ...]:
+        """Every wording that can be rendered before a call."""
+        found = [
+            wording
+            for wordings in self.prompts.values()
+            for wording in wordings
+            if "choice" not in meta.find_undeclared_variables(_TEMPLATES.parse(wording))
+        ]
+        return tuple(self._render(w, {}) for w in found)
+
+    def _render(self, template: str, variables: Mapping[str, Any]) -> str:
+        known = {"values": self.values, "people": self.people, "choice": "", **variables}
+        return " ".join(_TEMPLATES.from_string(template).render(known).split())
+
+
+def read_bundle(text: str) -> Bundle:
+    """Parse and check; BundleError names the place and what is wrong with it."""
+    if len(text) > _LONGEST_BUNDLE:
+        raise BundleError("the bundle is longer than 1 MiB")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BundleError(f"the bundle is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise BundleError("the bundle is not a mapping")
+    for section in document.keys() - _SECTIONS:
+        raise BundleError(f"unknown section {section!r}; known are {', '.join(sorted(_SECTIONS))}")
+    try:
+        bundle = _build(document, text)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"the bundle is incomplete: {what}") from error
+    _check(bundle)
+    return bundle
+
+
+def _build(document: Mapping[str, Any], text: str) -> Bundle:
+    return Bundle(
+        name=str(document["bundle"]),
+        hash=hashlib.sha256(text.encode()).hexdigest()[:16],
+        language=str(document["language"]),
+        people=str(document["people"]),
+        values=dict(document.get("values") or {}),
+        intents={k: tuple(map(str, v)) for k, v in document["intents"].items()},
+        keys={str(k): str(v) for k, v in document["keys"].items()},
+        questions={k: _question(k, v) for k, v in document["questions"].items()},
+        prompts={k: _wordings(v) for k, v in document["prompts"].items()},
+        texts={k: Text(str(v["body"]), v.get("question")) for k, v in document["texts"].items()},
+        rules=tuple(read_rule(r) for r in document["rules"]),
+        disclosure=str(document["greeting"]["disclosure"]),
+        opening=str(document["greeting"]["question"]),
+    )
+
+
+def _wordings(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _question(name: str, value: Mapping[str, Any]) -> Question:
+    choices = {str(k): str(v) for k, v in (value.get("choices") or {}).items()}
+    return Question(str(value.get("prompt", name)), str(value.get("profile", "open")), choices)
+
+
+def _check(bundle: Bundle) -> None:
+    """Every name that a rule can reach exists; every template renders."""
+    for name, wordings in bundle.prompts.items():
+        for wording in wordings:
+            _check_template(f"prompt {name}", wording)
+    for name, text in bundle.texts.items():
+        _check_template(f"text {name}", text.body)
+        if text.question is not None and text.question not in bundle.questions:
+            raise BundleError(f"text {name} leaves the unknown question {text.question!r} open")
+    for name, question in bundle.questions.items():
+        # A question that only a text asks has no prompt to speak.
+        if not question.choices and question.prompt not in bundle.prompts:
+            raise BundleError(f"question {name} has no prompt {question.prompt!r}")
+        for digit, value in question.choices.items():
+            _check_template(f"choice {digit} of {name}", value)
+    for key, intent in bundle.keys.items():
+        if intent not in bundle.intents:
+            raise BundleError(f"key {key} means the unknown intent {intent!r}")
+    if len(bundle.intents) < 2 or not all(bundle.intents.values()):
+        raise BundleError("a bundle needs at least two intents, each with an example")
+    if bundle.disclosure not in bundle.prompts or bundle.opening not in bundle.questions:
+        raise BundleError("greeting names an unknown prompt or question")
+    for rule in bundle.rules:
+        _check_rule(bundle, rule)
+    for channel in ("voice", "sms"):
+        last = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"} and r.covers(channel)]
+        if not last:
+            raise BundleError(f"no rule takes what is left on {channel}: add one with no condition")
+
+
+def _check_template(where: str, template: str) -> None:
+    try:
+        unknown = meta.find_undeclared_variables(_TEMPLATES.parse(template)) - _VARIABLES
+    except TemplateError as error:
+        raise BundleError(f"{where}: {error}") from error
+    if unknown:
+        raise BundleError(f"{where} uses the unknown variable {sorted(unknown)[0]!r}")
+
+
+def _check_rule(bundle: Bundle, rule: Rule) -> None:
+    topics = sorted({r.then.topic for r in bundle.rules if r.then.topic}) or [""]
+    intents = dict(rule.when).get("intent")
+    for intent in intents if isinstance(intents, tuple) else (intents,):
+        if isinstance(intent, str) and intent != "*" and intent not in bundle.intents:
+            raise BundleError(f"rule {rule.name} waits for the unknown intent {intent!r}")
+    then = rule.then
+    named: list[tuple[str, str, Callable[[str], bool]]] = [
+        ("prompt", prompt, bundle.prompts.__contains__) for prompt in then.say
+    ]
+    if then.ask and then.ask != "same":
+        named.append(("question", then.ask, bundle.questions.__contains__))
+    if then.text:
+        named.append(("text", then.text, bundle.texts.__contains__))
+    for kind, name, known in named:
+        reach = [name.replace("{topic}", t) for t in topics] if "{topic}" in name else [name]
+        if then.topic:
+            reach = [name.replace("{topic}", then.topic)]
+        for full in reach:
+            if not known(full):
+                raise BundleError(f"rule {rule.name} uses the unknown {kind} {full!r}")
+
+
+__all__ = ["Bundle", "Question", "Text", "Then", "read_bundle"]

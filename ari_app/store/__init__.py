@@ -1,0 +1,1 @@
+"""Edge. The log and everything that must change with it, in SQLite."""

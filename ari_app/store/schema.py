@@ -1,0 +1,120 @@
+"""The tables, the same on every engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint
+from sqlmodel import Field, MetaData, SQLModel
+
+#: Written into the database; a program opens no database of another number.
+SCHEMA_VERSION = 1
+
+
+class Table(SQLModel):
+    """Base of our tables, with metadata of its own."""
+
+    metadata = MetaData()
+
+
+class EventRow(Table, table=True):
+    """The log: append-only."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        UniqueConstraint("stream", "sequence"),
+        # AUTOINCREMENT: a position is never used twice, even after a rollback at the end.
+        {"sqlite_autoincrement": True},
+    )
+
+    position: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    id: str
+    stream: str
+    sequence: int
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    actor: str
+    cause: str | None
+    name: str
+    version: int
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    dedupe: str | None = Field(default=None, unique=True)
+
+
+class StreamRow(Table, table=True):
+    """Where each stream is, and whose it is."""
+
+    __tablename__ = "stream"
+    __table_args__ = (Index("stream_of_subject", "subject", "touched"),)
+
+    stream: str = Field(primary_key=True)
+    sequence: int
+    subject: str | None
+    touched: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class OutboxRow(Table, table=True):
+    """Promised effects: due -> claimed -> done, or due again."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_due", "state", "kind", "due"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    stream: str
+    state: str
+    due: int = Field(sa_column=Column(BigInteger, nullable=False))
+    attempts: int
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class TimerRow(Table, table=True):
+    """Reminders."""
+
+    __tablename__ = "timer"
+
+    id: str = Field(primary_key=True)
+    stream: str
+    kind: str
+    due: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+
+
+class CheckpointRow(Table, table=True):
+    """How far each consumer of the log has come."""
+
+    __tablename__ = "checkpoint"
+
+    consumer: str = Field(primary_key=True)
+    position: int
+
+
+class WireRow(Table, table=True):
+    """Which message a carrier's message id belongs to."""
+
+    __tablename__ = "wire"
+
+    carrier: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    message: str
+    stream: str
+
+
+class EarlyReceiptRow(Table, table=True):
+    """Receipts that came before the carrier's id was known to us."""
+
+    __tablename__ = "early_receipt"
+
+    number: int | None = Field(default=None, primary_key=True)
+    carrier: str = Field(index=True)
+    id: str
+    state: str
+    error: str
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class MetaRow(Table, table=True):
+    """What the database says of itself."""
+
+    __tablename__ = "meta"
+
+    key: str = Field(primary_key=True)
+    value: str

@@ -1,0 +1,504 @@
+"""The store on SQLite: WAL, synchronous=FULL, one writer, many readers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    RowMapping,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+from sqlmodel import col
+
+from ari_app.conversation.events import (
+    Envelope,
+    Event,
+    ReceiptReceived,
+    from_payload,
+    name_of,
+    to_payload,
+)
+from ari_app.conversation.identity import new_id
+from ari_app.errors import Conflict, StoreUnavailable
+from ari_app.ports import Clock, Effect, Job, Meter, Position, Receipt, Timer
+from ari_app.store.schema import (
+    SCHEMA_VERSION,
+    CheckpointRow,
+    EarlyReceiptRow,
+    EventRow,
+    MetaRow,
+    OutboxRow,
+    StreamRow,
+    Table,
+    TimerRow,
+    WireRow,
+)
+from ari_app.store.writer import GroupWriter, unavailable
+
+_T = TypeVar("_T")
+_BUSY_MS = 5000
+
+
+class SqliteStore:
+    """Implements the port `Store`; an append that has returned survives a power cut."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        meter: Meter,
+        *,
+        actor: str = "segue",
+        read_only: bool = False,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._actor = actor
+        self._read_only = read_only
+        self._engine = _engine(path, read_only)
+        self._writer = GroupWriter(self._engine.connect, meter)
+        self._meter = meter
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
+        self._change = asyncio.Event()
+        self._change_count = 0
+
+    async def open(self) -> None:
+        """Create or check the database; StoreUnavailable says what to do."""
+        if self._read_only:
+            if not self._path.exists():
+                raise StoreUnavailable(f"there is no database at {self._path}: see store.path")
+            return
+        await asyncio.to_thread(_prepare, self._path, self._engine)
+        self._writer.start()
+        await self._writer.run(_reopen_claims)
+
+    async def aclose(self) -> None:
+        """Write what waits and close."""
+        if not self._read_only:
+            await asyncio.to_thread(self._writer.close)
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    # -- the log ------------------------------------------------------------------------------
+
+    async def append(
+        self,
+        stream: str,
+        events: Sequence[Event],
+        *,
+        expected: int | None = None,
+        effects: Sequence[Effect] = (),
+        timers: Sequence[Timer] = (),
+        subject: str | None = None,
+        cause: str | None = None,
+        dedupe: str | None = None,
+    ) -> list[Envelope]:
+        """See the port."""
+
+        def action(connection: Connection) -> list[Envelope]:
+            seen = select(col(EventRow.id)).where(col(EventRow.dedupe) == dedupe)
+            if dedupe is not None and connection.execute(seen).first():
+                return []
+            written = self._append(connection, stream, events, expected, subject, cause, dedupe)
+            if effects:
+                connection.execute(insert(OutboxRow), [_outbox_row(stream, e) for e in effects])
+            for timer in timers:
+                row = {"id": timer.id, "stream": stream, "kind": timer.kind, "due": timer.due}
+                connection.execute(insert(TimerRow), row)
+            return written
+
+        started = self._clock.monotonic()
+        written = await self._writer.run(action)
+        self._meter.observe("segue_store_append_seconds", self._clock.monotonic() - started)
+        self._changed()
+        return written
+
+    async def read(self, stream: str, after: int = 0) -> list[Envelope]:
+        """See the port."""
+        query = (
+            select(EventRow.__table__)  # type: ignore[attr-defined]  # SQLModel hides its table
+            .where(col(EventRow.stream) == stream, col(EventRow.sequence) > after)
+            .order_by(col(EventRow.sequence))
+        )
+        return await self._read(lambda c: [_envelope(r) for r in c.execute(query).mappings()])
+
+    async def latest(self, subject: str) -> str | None:
+        """See the port."""
+        query = (
+            select(col(StreamRow.stream))
+            .where(col(StreamRow.subject) == subject)
+            .order_by(col(StreamRow.touched).desc())
+            .limit(1)
+        )
+        return await self._read(lambda c: c.execute(query).scalar())
+
+    async def recent(self, limit: int) -> list[tuple[str, int]]:
+        """The conversations written to last: (stream, UTC microseconds), newest first."""
+        query = (
+            select(col(StreamRow.stream), col(StreamRow.touched))
+            .where(col(StreamRow.stream).like("conv\\_%", escape="\\"))
+            .order_by(col(StreamRow.touched).desc())
+            .limit(limit)
+        )
+        return await self._read(lambda c: [(row[0], row[1]) for row in c.execute(query)])
+
+    async def tail(self, consumer: str, limit: int = 100) -> list[Position]:
+        """See the port. One writer: positions become visible in order."""
+        done = (
+            select(col(CheckpointRow.position))
+            .where(col(CheckpointRow.consumer) == consumer)
+            .scalar_subquery()
+        )
+        query = (
+            select(EventRow.__table__)  # type: ignore[attr-defined]  # SQLModel hides its table
+            .where(col(EventRow.position) > func.coalesce(done, 0))
+            .order_by(col(EventRow.position))
+            .limit(limit)
+        )
+        return await self._read(
+            lambda c: [Position(r["position"], _envelope(r)) for r in c.execute(query).mappings()]
+        )
+
+    async def advance(self, consumer: str, position: int) -> None:
+        """See the port."""
+        row = {"consumer": consumer, "position": position}
+        statement = upsert(CheckpointRow).values(row)
+        statement = statement.on_conflict_do_update(
+            index_elements=["consumer"], set_={"position": position}
+        )
+        await self._writer.run(lambda c: _execute(c, statement))
+
+    async def changed(self, seen: int, timeout: float) -> int:
+        """See the port."""
+        if self._change_count == seen:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._change.wait()
+        return self._change_count
+
+    # -- the outbox ---------------------------------------------------------------------------
+
+    async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
+        """See the port."""
+
+        def action(connection: Connection) -> list[Job]:
+            due = (
+                select(col(OutboxRow.id))
+                .where(
+                    col(OutboxRow.state).in_(("due", "open")),
+                    col(OutboxRow.kind) == kind,
+                    col(OutboxRow.due) <= now,
+                )
+                .order_by(col(OutboxRow.due))
+                .limit(limit)
+            )
+            wanted = list(connection.execute(due).scalars())
+            if not wanted:
+                return []
+            rows = select(OutboxRow.__table__).where(col(OutboxRow.id).in_(wanted))  # type: ignore[attr-defined]  # SQLModel hides its table
+            jobs = [_job(r) for r in connection.execute(rows).mappings()]
+            taken = update(OutboxRow).where(col(OutboxRow.id).in_(wanted))
+            connection.execute(taken.values(state="claimed", attempts=col(OutboxRow.attempts) + 1))
+            return sorted(jobs, key=lambda job: wanted.index(job.id))
+
+        # An idle claim costs no write: look first.
+        waiting = (
+            select(func.count())
+            .select_from(OutboxRow)
+            .where(
+                col(OutboxRow.state).in_(("due", "open")),
+                col(OutboxRow.kind) == kind,
+                col(OutboxRow.due) <= now,
+            )
+        )
+        if not await self._read(lambda c: c.execute(waiting).scalar()):
+            return []
+        return await self._writer.run(action)
+
+    async def settle(
+        self,
+        job: Job,
+        events: Sequence[Event],
+        *,
+        retry_at: int | None = None,
+        wire: tuple[str, Sequence[str]] | None = None,
+    ) -> None:
+        """See the port."""
+
+        def action(connection: Connection) -> None:
+            state = {"state": "done"} if retry_at is None else {"state": "due", "due": retry_at}
+            row = update(OutboxRow).where(col(OutboxRow.id) == job.id)
+            connection.execute(row.values(**state))
+            self._append(connection, job.stream, events)
+            if wire is not None:
+                carrier, ids = wire
+                for id in ids:
+                    known = upsert(WireRow).values(
+                        carrier=carrier, id=id, message=job.id, stream=job.stream
+                    )
+                    # Ids come round again after days: the newest message owns the id.
+                    connection.execute(
+                        known.on_conflict_do_update(
+                            index_elements=["carrier", "id"],
+                            set_={"message": job.id, "stream": job.stream},
+                        )
+                    )
+                    self._deliver_early(connection, carrier, id)
+
+        await self._writer.run(action)
+        self._changed()
+
+    async def receipt(self, receipt: Receipt) -> bool:
+        """See the port."""
+
+        def action(connection: Connection) -> bool:
+            if self._deliver(connection, receipt):
+                return True
+            connection.execute(
+                insert(EarlyReceiptRow),
+                {
+                    "carrier": receipt.carrier,
+                    "id": receipt.id,
+                    "state": receipt.state,
+                    "error": receipt.error,
+                    "at": self._clock.now(),
+                },
+            )
+            return False
+
+        known = await self._writer.run(action)
+        self._changed()
+        return known
+
+    # -- timers -------------------------------------------------------------------------------
+
+    async def due_timers(self, now: int, limit: int = 50) -> list[Timer]:
+        """See the port."""
+        query = (
+            select(TimerRow.__table__)  # type: ignore[attr-defined]  # SQLModel hides its table
+            .where(col(TimerRow.due) <= now)
+            .order_by(col(TimerRow.due))
+            .limit(limit)
+        )
+        return await self._read(
+            lambda c: [
+                Timer(r["id"], r["stream"], r["kind"], r["due"])
+                for r in c.execute(query).mappings()
+            ]
+        )
+
+    async def drop_timer(self, id: str) -> None:
+        """See the port."""
+        statement = delete(TimerRow).where(col(TimerRow.id) == id)
+        await self._writer.run(lambda c: _execute(c, statement))
+
+    # -- inside a transaction -----------------------------------------------------------------
+
+    def _append(
+        self,
+        connection: Connection,
+        stream: str,
+        events: Sequence[Event],
+        expected: int | None = None,
+        subject: str | None = None,
+        cause: str | None = None,
+        dedupe: str | None = None,
+    ) -> list[Envelope]:
+        found = connection.execute(
+            select(col(StreamRow.sequence)).where(col(StreamRow.stream) == stream)
+        ).scalar()
+        sequence = found or 0
+        if expected is not None and expected != sequence:
+            raise Conflict(stream, expected, sequence)
+        now = self._clock.now()
+        envelopes = [
+            Envelope(
+                id=new_id("evt", now, os.urandom(10)),
+                stream=stream,
+                sequence=sequence + number,
+                at=now,
+                actor=self._actor,
+                cause=cause,
+                event=happened,
+            )
+            for number, happened in enumerate(events, start=1)
+        ]
+        if not envelopes:
+            return []
+        rows = [_event_row(e, dedupe if i == 0 else None) for i, e in enumerate(envelopes)]
+        connection.execute(insert(EventRow), rows)
+        place = {"sequence": envelopes[-1].sequence, "touched": now}
+        if found is None:
+            connection.execute(insert(StreamRow), {"stream": stream, "subject": subject, **place})
+        else:
+            if subject is not None:
+                place["subject"] = subject  # type: ignore[assignment]  # a str among ints
+            row = update(StreamRow).where(col(StreamRow.stream) == stream)
+            connection.execute(row.values(**place))
+        return envelopes
+
+    def _deliver(self, connection: Connection, receipt: Receipt) -> bool:
+        """Append the receipt to its message's stream, once; False if no message has that id."""
+        owner = connection.execute(
+            select(col(WireRow.message), col(WireRow.stream)).where(
+                col(WireRow.carrier) == receipt.carrier, col(WireRow.id) == receipt.id
+            )
+        ).first()
+        if owner is None:
+            return False
+        message, stream = owner
+        dedupe = f"receipt:{message}:{receipt.id}:{receipt.state}"
+        seen = select(col(EventRow.id)).where(col(EventRow.dedupe) == dedupe)
+        if connection.execute(seen).first() is None:
+            happened = ReceiptReceived(
+                message=message,
+                carrier=receipt.carrier,
+                id=receipt.id,
+                state=receipt.state,
+                error=receipt.error,
+            )
+            self._append(connection, stream, [happened], dedupe=dedupe)
+        return True
+
+    def _deliver_early(self, connection: Connection, carrier: str, id: str) -> None:
+        mine = (col(EarlyReceiptRow.carrier) == carrier, col(EarlyReceiptRow.id) == id)
+        query = select(EarlyReceiptRow.__table__).where(*mine)  # type: ignore[attr-defined]  # SQLModel hides its table
+        early = connection.execute(query.order_by(col(EarlyReceiptRow.number))).mappings().all()
+        for row in early:
+            self._deliver(connection, Receipt(carrier, id, row["state"], row["error"]))
+        if early:
+            connection.execute(delete(EarlyReceiptRow).where(*mine))
+
+    async def _read(self, query: Callable[[Connection], _T]) -> _T:
+        def action() -> _T:
+            with self._engine.connect() as connection:
+                return query(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, action)
+        except DBAPIError as error:
+            raise unavailable(error) from error
+
+    def _changed(self) -> None:
+        self._change_count += 1
+        self._change.set()
+        self._change = asyncio.Event()
+
+
+def _execute(connection: Connection, statement: Executable) -> None:
+    connection.execute(statement)
+
+
+def _engine(path: Path, read_only: bool) -> Engine:
+    mode = "ro" if read_only else "rwc"
+    # One connection a use: readers in threads never share one, the writer keeps its own.
+    engine = create_engine(
+        f"sqlite:///file:{path}?mode={mode}&uri=true",
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",  # transactions are ours: BEGIN IMMEDIATE in the writer
+    )
+
+    @event.listens_for(engine, "connect")
+    def settings(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _prepare(path: Path, engine: Engine) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            Table.metadata.create_all(connection)
+            version = connection.execute(
+                select(col(MetaRow.value)).where(col(MetaRow.key) == "schema")
+            ).scalar()
+            if version is None:
+                row = {"key": "schema", "value": str(SCHEMA_VERSION)}
+                connection.execute(insert(MetaRow), row)
+            connection.exec_driver_sql("COMMIT")
+    except OSError as error:
+        raise StoreUnavailable(f"cannot make the folder of {path}: {error.strerror}") from error
+    except DBAPIError as error:
+        raise unavailable(error) from error
+    if version not in (None, str(SCHEMA_VERSION)):
+        raise StoreUnavailable(
+            f"{path} is of schema {version}, this program needs {SCHEMA_VERSION}: "
+            "run the program that wrote it"
+        )
+    # Callers' words are inside: nobody but the service reads them.
+    path.chmod(0o600)
+
+
+def _reopen_claims(connection: Connection) -> None:
+    """What was claimed when the last process died has an open fate."""
+    claimed = update(OutboxRow).where(col(OutboxRow.state) == "claimed")
+    connection.execute(claimed.values(state="open"))
+
+
+def _event_row(envelope: Envelope, dedupe: str | None) -> dict[str, Any]:
+    name, version = name_of(envelope.event)
+    return {
+        "id": envelope.id,
+        "stream": envelope.stream,
+        "sequence": envelope.sequence,
+        "at": envelope.at,
+        "actor": envelope.actor,
+        "cause": envelope.cause,
+        "name": name,
+        "version": version,
+        "payload": to_payload(envelope.event),
+        "dedupe": dedupe,
+    }
+
+
+def _envelope(row: RowMapping) -> Envelope:
+    return Envelope(
+        id=row["id"],
+        stream=row["stream"],
+        sequence=row["sequence"],
+        at=row["at"],
+        actor=row["actor"],
+        cause=row["cause"],
+        event=from_payload(row["name"], row["version"], row["payload"]),
+    )
+
+
+def _outbox_row(stream: str, effect: Effect) -> dict[str, Any]:
+    return {
+        "id": effect.id,
+        "kind": effect.kind,
+        "stream": stream,
+        "state": "due",
+        "due": effect.due,
+        "attempts": 0,
+        "payload": effect.payload,
+    }
+
+
+def _job(row: RowMapping) -> Job:
+    """As it will be once claimed."""
+    state = "sending" if row["state"] == "open" else "due"
+    return Job(row["kind"], row["id"], row["stream"], row["payload"], row["attempts"] + 1, state)

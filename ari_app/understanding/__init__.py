@@ -1,0 +1,1 @@
+"""Pure. From words to meaning: normal form, intents with confidence, choices."""

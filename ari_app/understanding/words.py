@@ -1,0 +1,57 @@
+"""Words in one form, however they came: spoken, typed, with marks or without."""
+
+from __future__ import annotations
+
+import re
+
+_NUMBERS = {
+    "zero": "0",
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "first": "1",
+    "second": "2",
+    "third": "3",
+    "fourth": "4",
+    "fifth": "5",
+    "sixth": "6",
+    "seventh": "7",
+    "eighth": "8",
+    "ninth": "9",
+}
+_CHOICE_GLUE = frozenset(
+    "the number option please i want would like to take choose pick choice one yes ok okay "
+    "and thanks thank you let me have i'll id".split()
+)
+
+
+def normalise(text: str) -> str:
+    """Lower case, apostrophes kept, every other mark a space, single spaces."""
+    return " ".join(
+        re.findall(r"[\w']+", text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    )
+
+
+def choice(text: str, offered: frozenset[str]) -> str | None:
+    """Which of the offered single digits the words name; None unless it is exactly one.
+
+    "2", "two", "number 2 please" and "the second one" all are choice 2; "two or three" is none.
+    """
+    named: set[str] = set()
+    words = normalise(text).split()
+    for position, word in enumerate(words):
+        digit = word if word.isdecimal() else _NUMBERS.get(word)
+        # "the second one": there `one` is a pronoun.
+        if word == "one" and position and words[position - 1] in _NUMBERS:
+            continue
+        if digit is not None:
+            named.add(digit)
+        elif word not in _CHOICE_GLUE:
+            return None
+    return named.pop() if len(named) == 1 and named <= offered else None

@@ -1,0 +1,1 @@
+"""Asterisk of our own: fetched without root, configured from `etc/`, run on private ports."""

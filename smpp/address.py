@@ -1,0 +1,66 @@
+"""Addresses: what TON and NPI a sender or recipient has on the wire."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from smpp.constants import Npi, Ton
+from smpp.errors import LocalProtocolError
+
+_LONGEST = 20  # §5.2.8: 21 octets with the NUL
+_E164 = re.compile(r"\+?[0-9]{9,15}")
+_SHORT_CODE = re.compile(r"[0-9]{1,8}")
+# '@' is 0x00 in GSM 03.38, which ends a C-octet string on its way through many an SMSC.
+_ALPHANUMERIC = re.compile(r"[A-Za-z0-9 !\"#$%&'()*+,\-./:;<=>?_]{1,11}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Address:
+    """An address as a PDU carries it (§5.2.5 to 5.2.9); never cut, its repr is masked."""
+
+    ton: int
+    npi: int
+    digits: str  # or letters
+
+    def __post_init__(self) -> None:
+        if len(self.digits) > _LONGEST:
+            raise LocalProtocolError("an address has at most 20 characters")
+        if any(c == "\0" or c > "\xff" for c in self.digits):
+            raise LocalProtocolError("an address is Latin-1 without NUL")
+
+    @classmethod
+    def of(cls, written: str) -> Address:
+        """The address of `+33123456789`, of a short code or of a name such as `Segue`.
+
+        International numbers are 1/1 without the plus, short codes 3/0, names 5/0 with at most
+        11 characters.
+        """
+        if written.startswith("+") or not _SHORT_CODE.fullmatch(written):
+            if _E164.fullmatch(written) or re.fullmatch(r"\+[0-9]{6,15}", written):
+                return cls(Ton.INTERNATIONAL, Npi.ISDN, written.lstrip("+"))
+            if _ALPHANUMERIC.fullmatch(written):
+                return cls(Ton.ALPHANUMERIC, Npi.UNKNOWN, written)
+            raise LocalProtocolError("neither a number, a short code nor a name of 11 characters")
+        return cls(Ton.NETWORK_SPECIFIC, Npi.UNKNOWN, written)
+
+    @property
+    def written(self) -> str:
+        """The way a person writes it: an international number has its plus."""
+        if self.ton == Ton.INTERNATIONAL and self.digits.isdecimal():
+            return "+" + self.digits
+        return self.digits
+
+    @property
+    def masked(self) -> str:
+        """For logs: +331*****89; what is too short to mask is all stars."""
+        written = self.written
+        if len(written) < 8:
+            return "*" * len(written)
+        return written[:4] + "*" * (len(written) - 6) + written[-2:]
+
+    def __repr__(self) -> str:
+        return f"Address({self.ton}, {self.npi}, {self.masked!r})"
+
+
+NOWHERE = Address(Ton.UNKNOWN, Npi.UNKNOWN, "")
