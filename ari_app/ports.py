@@ -218,6 +218,30 @@ class Voice(Protocol):
         """8 kHz mu-law, no silence at either end; VoiceUnavailable if it cannot."""
 
 
+class TurnSign(Enum):
+    """What a frame of audio told about the caller's turn."""
+
+    STARTED = "started"  # the caller has begun to speak
+    ENDED = "ended"  # the caller has finished: decide now
+
+
+class TurnDetector(Protocol):
+    """Our own endpointing, one for each call; pure."""
+
+    @property
+    def speech_ended_at(self) -> float:
+        """When the caller's speech of the turn that just ended was over (monotonic)."""
+
+    def expect(self, profile: str, now: float) -> None:
+        """A new question: `open`, `yes_no` or `digits` says how long a pause may be."""
+
+    def heard(self, pcm: bytes, at: float) -> TurnSign | None:
+        """20 ms of audio at the line's rate."""
+
+    def partial(self, text: str, at: float) -> None:
+        """What the recogniser has understood so far of this turn."""
+
+
 # -- texts (sms) ------------------------------------------------------------------------------
 
 
@@ -278,6 +302,20 @@ class SmsInbox(Protocol):
 
     async def text(self, text: IncomingText) -> None:
         """Store it; raises StoreUnavailable if that is not possible now."""
+
+
+# -- hand-off receivers (backends) ------------------------------------------------------------
+
+
+class HandoffRoute(Protocol):
+    """A way to a system or a person that takes hand-off records."""
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+
+    async def deliver(self, handoff: str, record: dict[str, object]) -> str:
+        """The receiver's acknowledgment; Unavailable if it cannot take it now. Safe to repeat."""
 
 
 # -- the store --------------------------------------------------------------------------------

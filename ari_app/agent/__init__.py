@@ -1,0 +1,1 @@
+"""Service. The same turn for every channel: understand, decide, act, on one conversation."""

@@ -1,0 +1,263 @@
+"""One turn: from what was heard to the events, effects and words that follow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ari_app.conversation.events import (
+    ChoiceMade,
+    ConsentGiven,
+    ConsentRefused,
+    DecisionMade,
+    Event,
+    HandoffRecorded,
+    TextPromised,
+)
+from ari_app.conversation.identity import new_id
+from ari_app.conversation.state import Conversation, apply
+from ari_app.handoff.record import make_record
+from ari_app.policy.bundle import Bundle
+from ari_app.policy.eligibility import may_text
+from ari_app.policy.rules import Then, decide
+from ari_app.ports import Clock, Effect
+from ari_app.understanding.intents import Intents, Meaning
+from ari_app.understanding.words import choice
+
+#: Written while the person is refusing texts: the one confirmation that they may expect.
+_CONFIRMS_REFUSAL = "despite_refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a channel brought: words, a key, silence, or the loss of hearing."""
+
+    channel: str  # voice, sms
+    by: str  # speech, key, text, silence, hearing_lost
+    text: str = ""
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A prompt to speak."""
+
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn leads to. Events and effects belong into one append."""
+
+    decision: DecisionMade
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+    speech: tuple[Spoken, ...]
+    question: str | None
+    profile: str  # how the answer to the question is endpointed
+    people: str | None = None  # the reason to give the call to people
+    end: bool = False
+
+
+class Agent:
+    """Decides by a bundle; holds no conversation itself."""
+
+    def __init__(
+        self, bundle: Bundle, intents: Intents, clock: Clock, can_send: Callable[[], bool]
+    ) -> None:
+        self._bundle = bundle
+        self._intents = intents
+        self._clock = clock
+        self._can_send = can_send
+
+    @property
+    def bundle(self) -> Bundle:
+        """The policy in force."""
+        return self._bundle
+
+    def greeting(self) -> tuple[Spoken, Spoken]:
+        """Who is speaking, then the first question."""
+        opening = self._bundle.questions[self._bundle.opening].prompt
+        disclosure = self._bundle.disclosure
+        return (
+            Spoken(disclosure, self._bundle.prompt(disclosure)),
+            Spoken(opening, self._bundle.prompt(opening)),
+        )
+
+    def open_question(self) -> DecisionMade:
+        """The event that the first question is open."""
+        return DecisionMade(
+            bundle=self._bundle.hash,
+            rule="greeting",
+            reason="every call begins with who is speaking, and a question",
+            actions=(f"ask {self._bundle.opening}",),
+            inputs={},
+            intent=None,
+            confidence=1.0,
+            alternatives=(),
+            topic=None,
+            question=self._bundle.opening,
+        )
+
+    def take_turn(self, stream: str, state: Conversation, heard: Heard) -> Turn:
+        """Understand and decide; nothing is written, spoken or sent here.
+
+        `state` has what was heard folded in already.
+        """
+        meaning, chosen = self._understand(state, heard)
+        facts = self._facts(state, heard, meaning, chosen)
+        rule = decide(self._bundle.rules, facts)
+        then = _about(rule.then, rule.then.topic or state.topic)
+        question = self._question_after(state, then)
+        decision = DecisionMade(
+            bundle=self._bundle.hash,
+            rule=rule.name,
+            reason=rule.because,
+            actions=then.names(),
+            inputs=facts,
+            intent=meaning.intent,
+            confidence=round(meaning.confidence, 4),
+            alternatives=meaning.alternatives,
+            topic=then.topic or state.topic,
+            question=question,
+        )
+        events, effects = self._act(stream, state, heard, then, decision, chosen)
+        return Turn(
+            decision=decision,
+            events=(decision, *events),
+            effects=effects,
+            speech=self._speech(state, then, question),
+            question=question,
+            profile=self._bundle.questions[question].profile if question else "open",
+            people=then.people,
+            end=then.end,
+        )
+
+    def hand_off(
+        self, stream: str, state: Conversation, outcome: str, reason: str
+    ) -> tuple[HandoffRecorded, Effect]:
+        """A hand-off record of the conversation as it is, and the promise to deliver it."""
+        now = self._clock.now()
+        handoff = new_id("hand", now, os.urandom(10))
+        record = make_record(handoff, stream, state, outcome, reason, now)
+        return (
+            HandoffRecorded(handoff=handoff, route="first", record=record),
+            Effect("handoff", handoff, now, record),
+        )
+
+    def _understand(self, state: Conversation, heard: Heard) -> tuple[Meaning, str | None]:
+        if heard.by == "key":
+            return Meaning(self._bundle.keys.get(heard.text), 1.0), None
+        if heard.by not in ("speech", "text"):
+            return Meaning(None, 0.0), None
+        offered = self._bundle.choices(state.question)
+        return self._intents.read(heard.text), choice(heard.text, frozenset(offered))
+
+    def _facts(
+        self, state: Conversation, heard: Heard, meaning: Meaning, chosen: str | None
+    ) -> dict[str, Any]:
+        consent = {True: "given", False: "refused", None: "unknown"}[state.consent.get("texts")]
+        return {
+            "channel": heard.channel,
+            "by": heard.by,
+            "heard": round(heard.confidence, 3),
+            "intent": meaning.intent,
+            "sure": round(meaning.confidence, 3),
+            "topic": state.topic,
+            "question": state.question,
+            "misses": state.misses,
+            "silences": state.silences,
+            "can_text": may_text(state.number, state.consent, self._can_send()).ok,
+            "consent": consent,
+            "choice": chosen,
+            "hearing": state.hearing,
+        }
+
+    def _question_after(self, state: Conversation, then: Then) -> str | None:
+        if then.ask == "same":
+            return state.question or self._bundle.opening
+        if then.ask:
+            return then.ask
+        return self._bundle.texts[then.text].question if then.text else None
+
+    def _act(
+        self,
+        stream: str,
+        state: Conversation,
+        heard: Heard,
+        then: Then,
+        decision: DecisionMade,
+        chosen: str | None,
+    ) -> tuple[tuple[Event, ...], tuple[Effect, ...]]:
+        events: list[Event] = []
+        effects: list[Effect] = []
+        value = self._bundle.choices(state.question).get(chosen or "", "")
+        if then.choose and chosen and state.question:
+            events.append(ChoiceMade(question=state.question, choice=chosen, value=value))
+        if then.consent:
+            events.append(self._consent(state, heard, then.consent))
+        if then.refuse:
+            events.append(ConsentRefused(purpose=then.refuse, channel=heard.channel, how=heard.by))
+        if then.text and state.number:
+            promised, effect = self._promise(state.number, then, value)
+            events.append(promised)
+            effects.append(effect)
+        outcome = "to people" if then.people else then.handoff
+        if outcome:
+            after = state
+            for event in (decision, *events):
+                after = apply(after, event)
+            after = replace(after, sequence=state.sequence + 1 + len(events))
+            recorded, effect = self.hand_off(stream, after, outcome, then.people or decision.reason)
+            events.append(recorded)
+            effects.append(effect)
+        return tuple(events), tuple(effects)
+
+    def _consent(self, state: Conversation, heard: Heard, purpose: str) -> ConsentGiven:
+        asked = self._bundle.questions[state.question].prompt if state.question else ""
+        return ConsentGiven(
+            purpose=purpose,
+            channel=heard.channel,
+            how=heard.by,
+            confidence=heard.confidence,
+            wording=f"{self._bundle.hash}/{asked}",
+        )
+
+    def _promise(self, number: str, then: Then, value: str) -> tuple[TextPromised, Effect]:
+        assert then.text is not None
+        now = self._clock.now()
+        message = new_id("msg", now, os.urandom(10))
+        body = self._bundle.text(then.text, choice=value)
+        payload: dict[str, object] = {"to": number, "body": body}
+        if then.refuse:
+            payload[_CONFIRMS_REFUSAL] = True
+        return (
+            TextPromised(message=message, template=then.text, to=number, body=body),
+            Effect("sms", message, now, payload),
+        )
+
+    def _speech(self, state: Conversation, then: Then, question: str | None) -> tuple[Spoken, ...]:
+        # A question that is asked again after a miss or a silence is asked in other words.
+        again = state.misses + state.silences + then.miss if then.ask == "same" else 0
+        said = [
+            Spoken(p, self._bundle.prompt(p, max(state.misses, state.silences - 1, 0)))
+            for p in then.say
+        ]
+        if then.ask and question and not self._bundle.questions[question].choices:
+            asked = self._bundle.questions[question].prompt
+            said.append(Spoken(asked, self._bundle.prompt(asked, again)))
+        return tuple(said)
+
+
+def _about(then: Then, topic: str | None) -> Then:
+    """The actions with `{topic}` filled in."""
+    fill = topic or ""
+    return replace(
+        then,
+        say=tuple(p.replace("{topic}", fill) for p in then.say),
+        ask=then.ask.replace("{topic}", fill) if then.ask else None,
+        text=then.text.replace("{topic}", fill) if then.text else None,
+    )

@@ -1,0 +1,1 @@
+"""Edge. Systems on the premises that take what a conversation produced."""

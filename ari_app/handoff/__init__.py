@@ -1,0 +1,1 @@
+"""Service. Hand-off records: made, delivered, acknowledged, or escalated to a person."""

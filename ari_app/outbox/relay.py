@@ -1,0 +1,105 @@
+"""Claims durably, then acts; what became of an effect is always an event, never a guess."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ari_app.conversation.events import Event
+from ari_app.errors import StoreUnavailable
+from ari_app.ports import Clock, Job, Meter, Store, failpoint
+
+logger = logging.getLogger(__name__)
+
+# A change in this process wakes the relay at once; this finds retries that have become due.
+_POLL = 0.5
+_BATCH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a job: the events, and when to try again if it is not over."""
+
+    events: Sequence[Event]
+    retry_in: float | None = None  # seconds
+    wire: tuple[str, Sequence[str]] | None = None  # (carrier, the carrier's message ids)
+
+
+class Executor(Protocol):
+    """Does one kind of effect."""
+
+    async def perform(self, job: Job) -> Settlement:
+        """Do it; failures of the outside are settlements, not exceptions."""
+
+
+class Relay:
+    """One claimer for each kind of effect."""
+
+    def __init__(
+        self, store: Store, clock: Clock, meter: Meter, executors: Mapping[str, Executor]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._meter = meter
+        self._executors = executors
+        self._stopping = False
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until stopped: claim what is due, and perform it side by side."""
+        seen = 0
+        while not self._stopping:
+            claimed = 0
+            try:
+                for kind in self._executors:
+                    claimed += await self._claim(kind)
+            except StoreUnavailable as error:
+                logger.error("outbox waits: %s", error)
+                await asyncio.sleep(_POLL)
+            if not claimed:
+                seen = await self._store.changed(seen, _POLL)
+
+    async def run_once(self) -> None:
+        """Claim and perform what is due now, and wait until it is settled."""
+        for kind in self._executors:
+            await self._claim(kind)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait for what is under way."""
+        if self._busy:
+            await asyncio.gather(*self._busy)
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+
+    async def _claim(self, kind: str) -> int:
+        jobs = await self._store.claim(kind, self._clock.now(), _BATCH)
+        failpoint("outbox.after_claim")
+        for job in jobs:
+            task = asyncio.create_task(self._perform(job), name=f"outbox {job.id}")
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+        return len(jobs)
+
+    async def _perform(self, job: Job) -> None:
+        try:
+            settlement = await self._executors[job.kind].perform(job)
+        except Exception:  # outermost of a task: the claim stays, and is open at the next start
+            logger.exception("effect %s of kind %s failed unexpectedly", job.id, job.kind)
+            self._meter.count("segue_outbox_failures_total", kind=job.kind)
+            return
+        failpoint("outbox.before_settle")
+        retry_at = None
+        if settlement.retry_in is not None:
+            retry_at = self._clock.now() + int(settlement.retry_in * 1_000_000)
+        try:
+            await self._store.settle(
+                job, settlement.events, retry_at=retry_at, wire=settlement.wire
+            )
+        except StoreUnavailable as error:
+            logger.error("effect %s is done but could not be settled: %s", job.id, error)

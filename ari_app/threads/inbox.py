@@ -1,0 +1,57 @@
+"""Stores what handsets and carriers send us, as facts of the right conversation."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from ari_app.conversation.events import ConversationOpened, Event, TextReceived
+from ari_app.conversation.identity import E164, new_id
+from ari_app.ports import Clock, IncomingText, Meter, Receipt, Store, failpoint
+
+logger = logging.getLogger(__name__)
+
+
+class Inbox:
+    """Implements the port `SmsInbox`; what has returned is on disk, so the SMSC may be answered."""
+
+    def __init__(self, store: Store, clock: Clock, meter: Meter, subject_key: bytes) -> None:
+        self._store = store
+        self._clock = clock
+        self._meter = meter
+        self._subject_key = subject_key
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Into the stream of its message; kept for later if the message is not known yet."""
+        known = await self._store.receipt(receipt)
+        failpoint("sms.after_receipt")
+        self._meter.count("segue_sms_receipts_total", known=str(known).lower())
+
+    async def text(self, text: IncomingText) -> None:
+        """Into the sender's latest conversation, or a new one."""
+        number = E164.read(text.sender)
+        received = TextReceived(
+            carrier=text.carrier,
+            recipient=text.recipient,
+            sender=number.value if number else text.sender,
+            body=text.body,
+        )
+        subject = number.subject(self._subject_key) if number else None
+        stream = await self._store.latest(subject) if subject else None
+        events: list[Event] = [received]
+        if stream is None:
+            stream = new_id("conv", self._clock.now(), os.urandom(10))
+            opened = ConversationOpened(
+                channel="sms",
+                did=text.recipient,
+                language="en",
+                number=number.value if number else None,
+            )
+            events.insert(0, opened)
+        written = await self._store.append(
+            stream, events, subject=subject, dedupe=f"mo:{text.carrier}:{text.dedupe}"
+        )
+        failpoint("sms.after_reply_stored")
+        if written:
+            self._meter.count("segue_sms_replies_total")
+            logger.info("a text from %s joined %s", number.masked if number else "?", stream)

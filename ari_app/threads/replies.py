@@ -1,0 +1,77 @@
+"""Answers texts: every TextReceived in the log gets its turn, once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ari_app.agent.turn import Agent, Heard
+from ari_app.conversation.events import DecisionMade, TextReceived
+from ari_app.conversation.state import fold
+from ari_app.errors import Conflict, StoreUnavailable
+from ari_app.ports import Clock, Meter, Position, Store, failpoint
+
+logger = logging.getLogger(__name__)
+
+_POLL = 0.5
+_CONSUMER = "threads"
+
+
+class Replies:
+    """A consumer of the log with a checkpoint; a crash repeats a turn, never doubles its effect."""
+
+    def __init__(self, store: Store, agent: Agent, clock: Clock, meter: Meter) -> None:
+        self._store = store
+        self._agent = agent
+        self._clock = clock
+        self._meter = meter
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until stopped."""
+        seen = 0
+        while not self._stopping:
+            try:
+                if not await self.run_once():
+                    seen = await self._store.changed(seen, _POLL)
+            except StoreUnavailable as error:
+                logger.error("replies wait: %s", error)
+                await asyncio.sleep(_POLL)
+
+    async def run_once(self) -> int:
+        """Answer what is new; the number of events that were looked at."""
+        batch = await self._store.tail(_CONSUMER)
+        for item in batch:
+            if isinstance(item.envelope.event, TextReceived):
+                await self._answer(item, item.envelope.event)
+        if batch:
+            failpoint("threads.before_advance")
+            await self._store.advance(_CONSUMER, batch[-1].position)
+        return len(batch)
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stopping = True
+
+    async def _answer(self, item: Position, received: TextReceived) -> None:
+        stream, cause = item.envelope.stream, item.envelope.id
+        heard = Heard(channel="sms", by="text", text=received.body)
+        while True:
+            envelopes = await self._store.read(stream)
+            if any(e.cause == cause and isinstance(e.event, DecisionMade) for e in envelopes):
+                return
+            state = fold(envelopes)
+            turn = self._agent.take_turn(stream, state, heard)
+            try:
+                await self._store.append(
+                    stream,
+                    turn.events,
+                    expected=state.sequence,
+                    effects=turn.effects,
+                    cause=cause,
+                    dedupe=f"reply:{cause}",
+                )
+            except Conflict:
+                continue  # a receipt or another text came in between: decide again
+            self._meter.count("segue_decisions_total", action=turn.decision.rule)
+            return
