@@ -232,7 +232,7 @@ class TurnDetector(Protocol):
     def speech_ended_at(self) -> float:
         """When the caller's speech of the turn that just ended was over (monotonic)."""
 
-    def expect(self, profile: str, now: float) -> None:
+    def expect(self, profile: str) -> None:
         """A new question: `open`, `yes_no` or `digits` says how long a pause may be."""
 
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:

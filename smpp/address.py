@@ -9,7 +9,7 @@ from smpp.constants import Npi, Ton
 from smpp.errors import LocalProtocolError
 
 _LONGEST = 20  # §5.2.8: 21 octets with the NUL
-_E164 = re.compile(r"\+?[0-9]{9,15}")
+_E164 = re.compile(r"\+[0-9]{6,15}|[0-9]{9,15}")
 _SHORT_CODE = re.compile(r"[0-9]{1,8}")
 # '@' is 0x00 in GSM 03.38, which ends a C-octet string on its way through many an SMSC.
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9 !\"#$%&'()*+,\-./:;<=>?_]{1,11}")
@@ -36,13 +36,13 @@ class Address:
         International numbers are 1/1 without the plus, short codes 3/0, names 5/0 with at most
         11 characters.
         """
-        if written.startswith("+") or not _SHORT_CODE.fullmatch(written):
-            if _E164.fullmatch(written) or re.fullmatch(r"\+[0-9]{6,15}", written):
-                return cls(Ton.INTERNATIONAL, Npi.ISDN, written.lstrip("+"))
-            if _ALPHANUMERIC.fullmatch(written):
-                return cls(Ton.ALPHANUMERIC, Npi.UNKNOWN, written)
-            raise LocalProtocolError("neither a number, a short code nor a name of 11 characters")
-        return cls(Ton.NETWORK_SPECIFIC, Npi.UNKNOWN, written)
+        if _E164.fullmatch(written):
+            return cls(Ton.INTERNATIONAL, Npi.ISDN, written.lstrip("+"))
+        if _SHORT_CODE.fullmatch(written):
+            return cls(Ton.NETWORK_SPECIFIC, Npi.UNKNOWN, written)
+        if _ALPHANUMERIC.fullmatch(written) and not written.startswith("+"):
+            return cls(Ton.ALPHANUMERIC, Npi.UNKNOWN, written)
+        raise LocalProtocolError("neither a number, a short code nor a name of 11 characters")
 
     @property
     def written(self) -> str:

@@ -204,6 +204,11 @@ class Session:
         return self._state
 
     @property
+    def over(self) -> bool:
+        """Whether the transport is to be closed (or is not connected yet)."""
+        return self._state is State.CLOSED
+
+    @property
     def room(self) -> int:
         """How many messages the window still takes; 0 unless bound."""
         return self._window - len(self._pending) if self._state is State.BOUND else 0
@@ -258,13 +263,13 @@ class Session:
 
     def receive(self, octets: bytes, now: float) -> list[Event]:
         """What the octets of the SMSC mean; never raises."""
-        if self._state is not State.CLOSED:
+        if not self.over:
             try:
                 for frame in self._frames.feed(octets):
                     self._heard = now
                     self._enquiry = None  # whatever it says, somebody is there
                     self._read(frame, now)
-                    if self._state is State.CLOSED:
+                    if self.over:
                         break
             except RemoteProtocolError as error:
                 # §4.3.1: say so, although a peer that lost count may not understand it.
@@ -433,9 +438,7 @@ class Session:
         try:
             self._state = NEXT[self._state, move]
         except KeyError:
-            raise LocalProtocolError(
-                f"no {move.value!r} in a {self._state.value} session"
-            ) from None
+            raise LocalProtocolError(f"no {move.value!r} while {self._state.value}") from None
 
     def _take_sequence(self) -> int:
         # One that waits for its answer, or may still get a late one, is not free.

@@ -19,10 +19,11 @@ from ari_app.conversation.events import (
 from ari_app.conversation.identity import new_id
 from ari_app.conversation.state import Conversation, apply
 from ari_app.handoff.record import make_record
+from ari_app.outbox.overdue import receipt_timer
 from ari_app.policy.bundle import Bundle
 from ari_app.policy.eligibility import may_text
 from ari_app.policy.rules import Then, decide
-from ari_app.ports import Clock, Effect
+from ari_app.ports import Clock, Effect, Timer
 from ari_app.understanding.intents import Intents, Meaning
 from ari_app.understanding.words import choice
 
@@ -55,6 +56,7 @@ class Turn:
     decision: DecisionMade
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
+    timers: tuple[Timer, ...]
     speech: tuple[Spoken, ...]
     question: str | None
     profile: str  # how the answer to the question is endpointed
@@ -66,12 +68,19 @@ class Agent:
     """Decides by a bundle; holds no conversation itself."""
 
     def __init__(
-        self, bundle: Bundle, intents: Intents, clock: Clock, can_send: Callable[[], bool]
+        self,
+        bundle: Bundle,
+        intents: Intents,
+        clock: Clock,
+        can_send: Callable[[], bool],
+        receipt_patience: float = 900.0,
     ) -> None:
+        """`receipt_patience` is how many seconds a receipt may take before it is missed."""
         self._bundle = bundle
         self._intents = intents
         self._clock = clock
         self._can_send = can_send
+        self._receipt_patience = int(receipt_patience * 1_000_000)
 
     @property
     def bundle(self) -> Bundle:
@@ -129,6 +138,11 @@ class Agent:
             decision=decision,
             events=(decision, *events),
             effects=effects,
+            timers=tuple(
+                receipt_timer(e.id, stream, e.due + self._receipt_patience)
+                for e in effects
+                if e.kind == "sms"
+            ),
             speech=self._speech(state, then, question),
             question=question,
             profile=self._bundle.questions[question].profile if question else "open",

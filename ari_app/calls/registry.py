@@ -16,20 +16,27 @@ logger = logging.getLogger(__name__)
 class Calls:
     """Implements the port `CallEvents`."""
 
-    def __init__(
-        self, tools: Instruments, detector: Callable[[], TurnDetector], most_calls: int
-    ) -> None:
-        self._tools = tools
+    def __init__(self, detector: Callable[[], TurnDetector], most_calls: int) -> None:
+        self._instruments: Instruments | None = None
         self._detector = detector
         self._most = most_calls
         self._live: dict[str, CallSession] = {}  # by channel
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
+    def use(self, tools: Instruments) -> None:
+        """Work with these; before the first call. (The telephone among them knows us already.)"""
+        self._instruments = tools
+
     @property
     def live(self) -> frozenset[str]:
         """The ids of the calls that are running (call_…)."""
         return frozenset(session.id for session in self._live.values())
+
+    @property
+    def _tools(self) -> Instruments:
+        assert self._instruments is not None, "use() comes first"
+        return self._instruments
 
     def call_entered(self, call: IncomingCall) -> None:
         """Take the call, or send it back to the dialplan when there is no room."""

@@ -42,6 +42,7 @@ from ari_app.ports import (
     Recognisers,
     Store,
     Telephone,
+    Timer,
     TurnDetector,
     TurnSign,
     Utterance,
@@ -287,7 +288,9 @@ class CallSession:
         while True:
             turn = self._tools.agent.take_turn(self._stream, self._state, heard)
             try:
-                await self._append(turn.events, decision=True, effects=turn.effects)
+                await self._append(
+                    turn.events, decision=True, effects=turn.effects, timers=turn.timers
+                )
                 break
             except Conflict:
                 await self._catch_up()
@@ -301,7 +304,7 @@ class CallSession:
             self._exit = Exit.HANDOFF if turn.people else Exit.DONE
             self._reason = turn.people or turn.decision.rule
         segments = [(await self._segment(s), True) for s in turn.speech]
-        self._detector.expect(turn.profile, self._tools.clock.monotonic())
+        self._detector.expect(turn.profile)
         self._say(segments, leave=leave)
         if self._playing is not None:
             # Only the first prompt answers the caller; it is on the wire at the next 20 ms.
@@ -416,6 +419,7 @@ class CallSession:
         *,
         decision: bool = False,
         effects: Sequence[Effect] = (),
+        timers: Sequence[Timer] = (),
         subject: str | None = None,
     ) -> None:
         """Observations are facts wherever the stream is; decisions hold only where it was."""
@@ -424,6 +428,7 @@ class CallSession:
             events,
             expected=self._state.sequence if decision else None,
             effects=effects,
+            timers=timers,
             subject=subject,
         )
         if written and written[0].sequence != self._state.sequence + 1:

@@ -239,6 +239,15 @@ class ReceiptReceived:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptOverdue:
+    """No receipt came in time; `state` is what we know of the text."""
+
+    message: str
+    state: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextReceived:
     """The person wrote to us."""
 
@@ -337,6 +346,7 @@ Event = (
     | TextRefused
     | TextSightLost
     | ReceiptReceived
+    | ReceiptOverdue
     | TextReceived
     | CallLeft
     | CallEnded

@@ -29,6 +29,7 @@ from ari_app.conversation.events import (
     HearingLost,
     KeyPressed,
     PromptInterrupted,
+    ReceiptOverdue,
     ReceiptReceived,
     TextDelayed,
     TextPromised,
@@ -151,7 +152,7 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return replace(state, handoffs={**state.handoffs, handoff: "escalated"})
         case AgentSpoke() | PromptInterrupted() | TextDelayed() | HandoffDelayed():
             return state
-        case Unrecognised():
+        case ReceiptOverdue() | Unrecognised():
             return state
         case _:
             assert_never(event)

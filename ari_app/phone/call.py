@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -73,12 +72,7 @@ class Phone:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     # -- the call -----------------------------------------------------------------------------
@@ -146,7 +140,7 @@ class Phone:
         return self._turn
 
     async def press(self, key: str) -> float:
-        """Press one of 0-9 * # A-D for 100 ms (RFC 4733); returns when its gap is over."""
+        """Press one of 0-9 * # A-D for 100 ms (RFC 4733); returns when it is released."""
         self._must_be_up()
         self._turn = await self._queue(lambda done: self._sound.mouth.press(key, done))
         return self._turn

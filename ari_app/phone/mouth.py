@@ -27,7 +27,7 @@ class _Utterance(Generic[T]):
 
 @dataclass(slots=True)
 class _Key(Generic[T]):
-    done: T
+    done: T | None  # None once it has been given back
     event: int
     length: int  # in frames
     gap: int  # silent frames behind it
@@ -65,23 +65,29 @@ class Mouth(Generic[T]):
 
     def drop(self) -> list[T]:
         """Forget what has not been sent; returns what was asked back for it."""
-        dropped = [item.done for item in self._queue]
+        dropped = [item.done for item in self._queue if item.done is not None]
         self._queue.clear()
         return dropped
 
     def next(self) -> tuple[RtpPacket, T | None]:
         """The packet of this 20 ms, and what has been completed by it."""
         item = self._queue[0] if self._queue else None
+        done: T | None = None
+        over = False
         match item:
             case None:
-                packet, done = self._audio(SILENCE * FRAME, talking=False), None
+                packet = self._audio(SILENCE * FRAME, talking=False)
             case _Utterance():
                 packet = self._audio(item.frames.popleft(), talking=True)
-                done = None if item.frames else item.done
+                over = not item.frames
+                done = item.done if over else None
             case _Key():
                 packet = self._event(item)
-                done = item.done if item.sent >= item.length + _LAST - 1 + item.gap else None
-        if done is not None:
+                over = item.sent >= item.length + _LAST - 1 + item.gap
+                if item.sent == item.length:
+                    # Released: what follows is for a far side that has missed it.
+                    done, item.done = item.done, None
+        if over:
             self._queue.popleft()
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF

@@ -68,6 +68,7 @@ class Replies:
                     turn.events,
                     expected=state.sequence,
                     effects=turn.effects,
+                    timers=turn.timers,
                     cause=cause,
                     dedupe=f"reply:{cause}",
                 )

@@ -1,0 +1,1 @@
+"""Edge. Answers the dialplan's questions over FastAGI."""

@@ -1,0 +1,1 @@
+"""Edge. Watches Asterisk from beside, over its manager interface (AMI)."""

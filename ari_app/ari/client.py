@@ -1,0 +1,391 @@
+"""The link to one Asterisk: a websocket for events and requests, HTTP where that is not enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+import yarl
+
+from ari_app.ari import events, requests
+from ari_app.ari.requests import Request
+from ari_app.errors import AriRefused, PbxUnavailable
+from ari_app.ports import Clock, Meter
+
+logger = logging.getLogger(__name__)
+
+# Asterisk's HTTP server listens with a backlog of 10: a cold pool larger than that meets SYN
+# retries of a second. The event websocket takes one of these.
+_POOL = 8
+
+# How long an Asterisk may take to answer the first request over the websocket before we
+# believe that it does not know REST over WebSocket (before 22.5 it reads and ignores it).
+_PROBE = 1.0
+
+_HEARTBEAT = 10.0
+_UNBELIEVABLE = 8 * 1024 * 1024  # bytes of one answer
+
+
+class AriListener(Protocol):
+    """What the link tells, in the event loop."""
+
+    def event(self, event: events.AriEvent) -> None:
+        """One event, in Asterisk's order. Must not block."""
+
+    def lost(self) -> None:
+        """The link is down; events are lost until `connected`."""
+
+    async def connected(self) -> None:
+        """The link is up, requests may be made; an Unavailable or AriRefused ends it again."""
+
+    def replaced(self) -> None:
+        """Another process has taken our application: the link stays down for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt: doubling, with jitter, up to a bound."""
+
+    first: float = 0.25
+    longest: float = 5.0
+
+    def delay(self, attempt: int, chance: float) -> float:
+        """Seconds before attempt 0, 1, 2…; `chance` in 0..1 takes off up to half."""
+        return min(self.longest, self.first * 2.0 ** min(attempt, 30)) * (1 - chance / 2)
+
+
+class _Refused(PbxUnavailable):
+    """Trying again will not help: a person must change something."""
+
+
+class AriClient:
+    """One application's link to Asterisk. It comes back by itself until `aclose`.
+
+    A request whose answer is lost with the link has an unknown outcome: choose ids so that a
+    repetition is safe.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        app: str,
+        listener: AriListener,
+        meter: Meter,
+        clock: Clock,
+        *,
+        deadline: float = 3.0,
+        rest_over_websocket: bool | None = None,
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        """`url` ends in `/ari`. `rest_over_websocket`: None finds out at each connection."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError(f"the URL of ARI must begin with http:// or https://: {url!r}")
+        self._url = url.rstrip("/")
+        self._auth = aiohttp.BasicAuth(user, password)
+        self._user = user
+        self._app = app
+        self._listener = listener
+        self._meter = meter
+        self._clock = clock
+        self._deadline = deadline
+        self._forced = rest_over_websocket
+        self._backoff = backoff
+        self._session: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._over_socket = False
+        self._pending: dict[str, asyncio.Future[events.RestResponse]] = {}
+        self._ids = itertools.count(1)
+        self._keeper: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[None] | None = None
+        self._up = False
+
+    @property
+    def up(self) -> bool:
+        """Whether events come in."""
+        return self._up
+
+    @property
+    def rest_over_websocket(self) -> bool:
+        """Whether requests go over the websocket now."""
+        return self._over_socket
+
+    # -- life -------------------------------------------------------------------------------
+
+    async def start(self, patience: float = 0.0) -> None:
+        """Connect, then keep connected. PbxUnavailable if the first connection cannot be made.
+
+        An Asterisk that does not answer is tried again for `patience` seconds; one that refuses
+        us is not.
+        """
+        if self._keeper is not None:
+            raise RuntimeError("the link has been started already")
+        self._session = aiohttp.ClientSession(
+            auth=self._auth,
+            connector=aiohttp.TCPConnector(limit=_POOL),
+            timeout=aiohttp.ClientTimeout(total=self._deadline),
+        )
+        self._first = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(self._clock.monotonic() + patience))
+        try:
+            await self._first
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End the link; what is pending fails. Calls go on in Asterisk."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _keep(self, give_up_at: float) -> None:
+        """Connect again and again; the outermost loop of the link."""
+        assert self._first is not None
+        attempt = 0
+        while True:
+            began = self._clock.monotonic()
+            reason: Exception
+            try:
+                if await self._live() is _REPLACED:
+                    return
+                reason = PbxUnavailable(f"Asterisk at {self._url} has closed the event websocket")
+            except (PbxUnavailable, AriRefused) as error:
+                reason = error
+            except Exception as error:  # a fault of ours must not end the link for good
+                logger.exception("the link to Asterisk failed")
+                reason = PbxUnavailable(f"the link to Asterisk failed: {error!r}")
+            if not self._first.done() and (
+                isinstance(reason, _Refused) or self._clock.monotonic() >= give_up_at
+            ):
+                self._first.set_exception(reason)
+                return
+            # A link that dies as soon as it is up has not earned a quick retry.
+            if self._clock.monotonic() - began > 2 * self._backoff.longest:
+                attempt = 0
+            delay = self._backoff.delay(attempt, random.random())
+            if isinstance(reason, _Refused):
+                delay = self._backoff.longest
+            attempt += 1
+            self._meter.count("segue_ari_link_failures_total")
+            logger.warning("%s; next attempt in %.1f s", reason, delay)
+            await asyncio.sleep(delay)
+
+    async def _live(self) -> object:
+        """One connection, from its handshake to its end."""
+        assert self._first is not None
+        async with self._connection() as socket:
+            reader = asyncio.create_task(self._read(socket))
+            opener = asyncio.create_task(self._open())
+            try:
+                await asyncio.wait((reader, opener), return_when=asyncio.FIRST_COMPLETED)
+                if not reader.done():
+                    await opener  # or why it failed
+                    self._meter.gauge("segue_ari_up", 1)
+                    if not self._first.done():
+                        self._first.set_result(None)
+                    logger.info(
+                        "linked to Asterisk at %s, requests over %s",
+                        self._url,
+                        "the websocket" if self._over_socket else "HTTP",
+                    )
+                return await reader
+            finally:
+                for task in (reader, opener):
+                    task.cancel()
+                await asyncio.gather(reader, opener, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        assert self._session is not None
+        try:
+            async with asyncio.timeout(self._deadline):
+                self._socket = await self._session.ws_connect(
+                    f"{self._url}/events",
+                    params={"app": self._app, "subscribeAll": "false"},
+                    heartbeat=_HEARTBEAT,
+                    max_msg_size=_UNBELIEVABLE,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._refusal(error.status) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PbxUnavailable(
+                f"Asterisk does not answer at {self._url}: {str(error) or 'no answer in time'}"
+            ) from error
+        self._up = True
+        try:
+            yield self._socket
+        finally:
+            socket, self._socket, self._up = self._socket, None, False
+            self._over_socket = False
+            for future in self._pending.values():
+                if not future.done():
+                    future.set_exception(PbxUnavailable("the link to Asterisk broke"))
+            self._pending.clear()
+            self._meter.gauge("segue_ari_up", 0)
+            self._listener.lost()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await socket.close()
+
+    def _refusal(self, status: int) -> PbxUnavailable:
+        if status in (401, 403):
+            return _Refused(
+                f"Asterisk at {self._url} refuses the ARI user {self._user!r} or its password "
+                f"({status}): compare with ari.conf"
+            )
+        if status == 404:
+            return _Refused(f"there is no ARI at {self._url} (404): enable it in ari.conf")
+        # 503: Asterisk is still loading its modules.
+        return PbxUnavailable(f"Asterisk at {self._url} answered {status} to the event websocket")
+
+    async def _open(self) -> None:
+        """What every new connection begins with."""
+        # Over HTTP: a filter without RESTResponse, left by another client, would swallow the
+        # answer on the websocket. It is kept by Asterisk as long as the application is.
+        await self._over_http(requests.event_filter(self._app, events.RECOGNISED))
+        self._over_socket = self._forced if self._forced is not None else await self._probe()
+        await self._listener.connected()
+
+    async def _probe(self) -> bool:
+        """Whether this Asterisk answers requests on the websocket."""
+        try:
+            await self._over_websocket(requests.ping(), min(_PROBE, self._deadline))
+        except PbxUnavailable:
+            return False
+        except AriRefused:
+            pass  # a no is an answer
+        return True
+
+    # -- events -----------------------------------------------------------------------------
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> object:
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                self._unreadable("not a text")
+                continue
+            try:
+                event = events.parse(message.data)
+            except ValueError as error:
+                self._unreadable(str(error))
+                continue
+            if isinstance(event, events.RestResponse):
+                future = self._pending.pop(event.id, None)
+                if future is not None and not future.done():
+                    future.set_result(event)
+                continue
+            self._meter.count("segue_ari_events_total", type=type(event).__name__)
+            if isinstance(event, events.ApplicationReplaced):
+                logger.error("another process has taken the ARI application %s", self._app)
+                self._listener.replaced()
+                return _REPLACED
+            if isinstance(event, events.Unrecognised):
+                logger.debug("event %s is of no use to us", event.type)
+                continue
+            try:
+                self._listener.event(event)
+            except Exception:  # one event's fault must not cost all calls their events
+                logger.exception("an event could not be handled: %s", type(event).__name__)
+        return None
+
+    def _unreadable(self, why: str) -> None:
+        self._meter.count("segue_ari_unreadable_events_total")
+        logger.warning("unreadable message on the event websocket: %s", why)
+
+    # -- requests ---------------------------------------------------------------------------
+
+    async def request(self, request: Request) -> Any:
+        """The parsed answer, None if it has no body. AriRefused or PbxUnavailable otherwise."""
+        began = self._clock.monotonic()
+        outcome = "unavailable"
+        try:
+            if self._over_socket:
+                answer = await self._over_websocket(request, self._deadline)
+            else:
+                answer = await self._over_http(request)
+            outcome = "done"
+            return answer
+        except AriRefused:
+            outcome = "refused"
+            raise
+        finally:
+            self._meter.count(
+                "segue_ari_requests_total", operation=request.operation, outcome=outcome
+            )
+            self._meter.observe(
+                "segue_ari_request_seconds",
+                self._clock.monotonic() - began,
+                operation=request.operation,
+            )
+
+    async def _over_websocket(self, request: Request, deadline: float) -> Any:
+        socket = self._socket
+        if socket is None or socket.closed:
+            raise PbxUnavailable(f"the link to Asterisk is down: {request} was not sent")
+        id = str(next(self._ids))
+        future = asyncio.get_running_loop().create_future()
+        self._pending[id] = future
+        try:
+            async with asyncio.timeout(deadline):
+                await socket.send_str(request.message(id))
+                answer = await future
+        except TimeoutError:
+            raise PbxUnavailable(
+                f"Asterisk did not answer {request} within {deadline:g} s"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise PbxUnavailable(f"the link to Asterisk broke: {error}") from error
+        finally:
+            self._pending.pop(id, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, even if the send failed first
+        return _answer(request, answer.status, answer.reason, answer.body)
+
+    async def _over_http(self, request: Request) -> Any:
+        if self._session is None:
+            raise PbxUnavailable(f"the link to Asterisk is closed: {request} was not sent")
+        url = yarl.URL(self._url + request.target(), encoded=True)
+        try:
+            async with self._session.request(request.method, url, json=request.body) as response:
+                status, reason, text = (
+                    response.status,
+                    response.reason or "",
+                    await response.text(),
+                )
+        except TimeoutError:
+            raise PbxUnavailable(
+                f"Asterisk did not answer {request} within {self._deadline:g} s"
+            ) from None
+        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
+            raise PbxUnavailable(f"Asterisk does not answer at {self._url}: {error}") from error
+        if status in (401, 403):
+            raise self._refusal(status)
+        try:
+            body = json.loads(text) if text else None
+        except ValueError:
+            raise PbxUnavailable(f"Asterisk answered {request} with something not JSON") from None
+        return _answer(request, status, reason, body)
+
+
+_REPLACED = object()
+
+
+def _answer(request: Request, status: int, reason: str, body: Any) -> Any:
+    if status >= 400:
+        said = body.get("message") if isinstance(body, dict) else None
+        raise AriRefused(status, str(request), str(said or reason))
+    return body

@@ -1,0 +1,293 @@
+"""Port `Telephone` on ARI: what the calls want done, and what happens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from ari_app.ari import events, requests
+from ari_app.ari.requests import Request
+from ari_app.errors import AriRefused, PbxUnavailable
+from ari_app.ports import CallEvents, Exit, IncomingCall
+
+logger = logging.getLogger(__name__)
+
+_BRIDGE = "br-"
+_LEG = "em-"
+
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
+
+
+class Requests(Protocol):
+    """Who carries our requests: the client."""
+
+    async def request(self, request: Request) -> Any:
+        """The answer; AriRefused or PbxUnavailable otherwise."""
+
+
+class AriTelephone:
+    """Implements `Telephone`, is the client's `AriListener`, and feeds a `CallEvents`.
+
+    `is_live(call)` says whether a call is in somebody's hands here: a bridge or a leg of any
+    other is swept away at each connection.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        calls: CallEvents,
+        is_live: Callable[[str], bool],
+        on_replaced: Callable[[], None],
+        *,
+        deadline: float = 3.0,
+    ) -> None:
+        self._app = app
+        self._calls = calls
+        self._is_live = is_live
+        self._on_replaced = on_replaced
+        self._deadline = deadline
+        self._link: Requests | None = None
+        self._callers: set[str] = set()  # in the application, by this connection's events
+        self._before: set[str] = set()  # were there when the last connection broke
+        self._ended: set[str] = set()  # since this connection began, until `connected`
+        self._opening = True
+        self._entered: dict[str, asyncio.Future[None]] = {}  # legs awaited to come
+        self._left: dict[str, asyncio.Future[None]] = {}  # legs awaited to go
+        self._many_variables = True
+
+    def use(self, link: Requests) -> None:
+        """Send requests through this; before the client starts."""
+        self._link = link
+
+    # -- Telephone --------------------------------------------------------------------------
+
+    async def answer(self, channel: str) -> None:
+        """Answer the caller."""
+        await self._ask(requests.answer(channel))
+
+    async def connect_media(
+        self, channel: str, call: str, host: str, port: int, media_format: str
+    ) -> tuple[str, int]:
+        """Bridge the channel with a media leg to host:port; where Asterisk takes our RTP.
+
+        A repetition makes a new leg. After a failure `release` removes what there is.
+        """
+        bridge, leg = _BRIDGE + call, _LEG + call
+        wanted = requests.external_media(
+            self._app,
+            channel=leg,
+            host=host,
+            port=port,
+            media_format=media_format,
+            data=f"media,{call}",
+        )
+        # The leg enters Stasis before or after the answer, and cannot join before: 422.
+        async with _expected(self._entered, leg, self._deadline):
+            _, address = await _both(self._create_bridge(bridge), self._create_leg(wanted, leg))
+        await self._ask(requests.add_channel(bridge, channel, leg))
+        return address
+
+    async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
+        """Give the channel back to the dialplan; SEGUE_EXIT cannot be overridden."""
+        await self._set(channel, {**variables, "SEGUE_EXIT": exit.value})
+        await self._ask(requests.continue_in_dialplan(channel))
+
+    async def hang_up(self, channel: str) -> None:
+        """End the channel; one that is gone already is fine."""
+        await self._ask_unless_gone(requests.hang_up(channel))
+
+    async def release(self, call: str) -> None:
+        """Delete the call's leg and bridge; what is gone already is fine."""
+        await _both(
+            self._ask_unless_gone(requests.hang_up(_LEG + call)),
+            self._ask_unless_gone(requests.delete_bridge(_BRIDGE + call)),
+        )
+
+    async def _create_bridge(self, bridge: str) -> None:
+        try:
+            await self._ask(requests.create_bridge(bridge, name=self._app))
+        except AriRefused as error:
+            if error.status != 409:  # ours already, from an attempt before
+                raise
+
+    async def _create_leg(self, wanted: Request, leg: str) -> tuple[str, int]:
+        try:
+            answer = await self._ask(wanted)
+        except AriRefused as error:
+            if error.status not in (409, 500):
+                raise
+            # 500 means a bad format, or a leg of that id from an attempt before: that one may
+            # send to a socket that is not ours any more, so it goes.
+            async with _expected(self._left, leg, self._deadline):
+                try:
+                    await self._ask(requests.hang_up(leg))
+                except AriRefused as gone:
+                    raise (error if gone.status == 404 else gone) from None
+            answer = await self._ask(wanted)
+        return _local_address(answer)
+
+    async def _set(self, channel: str, variables: dict[str, str]) -> None:
+        if self._many_variables:
+            try:
+                await self._ask(requests.set_variables(channel, variables))
+                return
+            except AriRefused as error:
+                # An older Asterisk has no such resource; or the channel is gone, which the
+                # next request will tell.
+                if error.status not in (404, 405):
+                    raise
+        for name, value in variables.items():
+            await self._ask(requests.set_variable(channel, name, value))
+        self._many_variables = False
+
+    async def _ask(self, request: Request) -> Any:
+        if self._link is None:
+            raise RuntimeError("use() comes before the first request")
+        return await self._link.request(request)
+
+    async def _ask_unless_gone(self, request: Request) -> None:
+        try:
+            await self._ask(request)
+        except AriRefused as error:
+            if error.status != 404:
+                raise
+
+    # -- AriListener ------------------------------------------------------------------------
+
+    def event(self, event: events.AriEvent) -> None:
+        """Translate one event for the calls."""
+        match event:
+            case events.StasisStart():
+                self._start(event)
+            case events.StasisEnd(channel=channel):
+                self._end(channel, "left")
+            case events.ChannelHangupRequest(channel=channel):
+                self._end(channel, "hangup")
+            case events.ChannelDestroyed(channel=channel):
+                self._end(channel, "hangup")
+                _settle(self._left, channel)
+            case events.ChannelDtmfReceived(channel=channel, digit=digit):
+                if not channel.startswith(_LEG):
+                    self._calls.key_pressed(channel, digit)
+            case _:
+                pass
+
+    def lost(self) -> None:
+        """The link is down."""
+        self._before |= self._callers
+        self._callers.clear()
+        self._ended.clear()
+        opening, self._opening = self._opening, True
+        if not opening:
+            self._calls.pbx_lost()
+
+    async def connected(self) -> None:
+        """Tell the calls who is there and who has gone meanwhile; sweep what nobody owns."""
+        there = await self._ask(requests.application(self._app))
+        channels = {str(id) for id in there["channel_ids"]}
+        bridges = await self._ask(requests.list_bridges())
+        self._callers |= {id for id in channels if not id.startswith(_LEG)} - self._ended
+        gone = self._before - self._callers
+        self._before.clear()
+        self._ended.clear()
+        self._opening = False
+        for channel in sorted(gone):
+            self._calls.caller_gone(channel, "lost")
+        self._calls.pbx_back(frozenset(self._callers))
+        await self._sweep(
+            {id for id in channels if id.startswith(_LEG)},
+            # Another application's bridges may look like ours: the name tells.
+            {b["id"] for b in bridges if b["id"].startswith(_BRIDGE) and b["name"] == self._app},
+        )
+
+    def replaced(self) -> None:
+        """Another process has taken our application."""
+        self._on_replaced()
+
+    def _start(self, event: events.StasisStart) -> None:
+        if event.channel.startswith(_LEG):
+            _settle(self._entered, event.channel)
+            return
+        match event.args:
+            case ("inbound", did, caller):
+                pass
+            case ("inbound", did):
+                caller = "".join(c for c in event.caller if c in "+0123456789")
+            case _:
+                logger.warning(
+                    "channel %s entered with %d arguments that are not a caller's: ignored",
+                    event.channel,
+                    len(event.args),
+                )
+                return
+        self._callers.add(event.channel)
+        self._calls.call_entered(IncomingCall(event.channel, did, caller))
+
+    def _end(self, channel: str, cause: str) -> None:
+        if self._opening:
+            self._ended.add(channel)
+        if channel in self._callers or channel in self._before:
+            self._callers.discard(channel)
+            self._before.discard(channel)
+            self._calls.caller_gone(channel, cause)
+
+    async def _sweep(self, legs: set[str], bridges: set[str]) -> None:
+        orphans = [
+            requests.hang_up(leg) for leg in legs if not self._is_live(leg.removeprefix(_LEG))
+        ] + [
+            requests.delete_bridge(bridge)
+            for bridge in bridges
+            if not self._is_live(bridge.removeprefix(_BRIDGE))
+        ]
+        for orphan in orphans:
+            logger.info("sweeping an orphan: %s", orphan)
+            with contextlib.suppress(AriRefused):
+                await self._ask(orphan)
+
+
+@contextlib.asynccontextmanager
+async def _expected(
+    futures: dict[str, asyncio.Future[None]], channel: str, deadline: float
+) -> AsyncIterator[None]:
+    """At the end of the block, wait for the channel's event, which may have come meanwhile."""
+    future = futures[channel] = asyncio.get_running_loop().create_future()
+    try:
+        yield
+        async with asyncio.timeout(deadline):
+            await future
+    except TimeoutError:
+        raise PbxUnavailable(f"nothing is heard of channel {channel} in {deadline:g} s") from None
+    finally:
+        if futures.get(channel) is future:
+            del futures[channel]
+
+
+def _settle(futures: dict[str, asyncio.Future[None]], channel: str) -> None:
+    future = futures.get(channel)
+    if future is not None and not future.done():
+        future.set_result(None)
+
+
+async def _both(one: Awaitable[_One], other: Awaitable[_Other]) -> tuple[_One, _Other]:
+    """Both at the same time; the first error after both have ended."""
+    first, second = await asyncio.gather(one, other, return_exceptions=True)
+    if isinstance(first, BaseException):
+        raise first
+    if isinstance(second, BaseException):
+        raise second
+    return first, second
+
+
+def _local_address(answer: Any) -> tuple[str, int]:
+    try:
+        variables = answer["channelvars"]
+        return (
+            str(variables["UNICASTRTP_LOCAL_ADDRESS"]),
+            int(variables["UNICASTRTP_LOCAL_PORT"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise PbxUnavailable("Asterisk does not say where it takes our RTP") from None

@@ -1,0 +1,191 @@
+"""Every command of `segue`; what a command needs is imported when it runs, so that help is fast."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ari_app.errors import BundleError, SegueError, SettingsError
+
+app = typer.Typer(
+    name="segue",
+    help="Moves a caller from voice to text without losing a word.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="Settings: check them, or print their table.", no_args_is_help=True)
+conversation_app = typer.Typer(help="Conversations: list them, show one.", no_args_is_help=True)
+bench_app = typer.Typer(help="Figures, measured on this machine.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(conversation_app, name="conversation")
+app.add_typer(bench_app, name="bench")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; else $SEGUE_CONFIG, else /etc/segue."),
+]
+Ready = Annotated[
+    Path | None,
+    typer.Option(help="Write a JSON file here once everything is up (for scripts)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def main() -> None:
+    """The entry point: errors of ours are one sentence, and the exit status says which kind."""
+    try:
+        app()
+    except (SettingsError, BundleError) as error:
+        _complain(error)
+        sys.exit(2)
+    except SegueError as error:
+        _complain(error)
+        sys.exit(1)
+
+
+def _complain(error: Exception) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"segue: {error}", markup=False, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"segue {version('segue')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Moves a caller from voice to text without losing a word."""
+
+
+@app.command()
+def run(config: Config = None, ready: Ready = None) -> None:
+    """The service: takes calls from your Asterisk, texts through your carrier. SIGTERM drains."""
+    from ari_app.cli import service
+
+    service.run(config, ready)
+
+
+@app.command()
+def pbx(
+    home: Annotated[
+        Path | None, typer.Option(help="Folder to run in; short, kept. Default: a temporary one.")
+    ] = None,
+    ready: Ready = None,
+) -> None:
+    """A private Asterisk 22 on free loopback ports, fetched once, without root. Ctrl-C stops it."""
+    from ari_app.cli import private_pbx
+
+    private_pbx.run(home, ready)
+
+
+@app.command()
+def smsc(
+    port: Annotated[int, typer.Option(help="SMPP port; 0: a free one.")] = 2775,
+    control_port: Annotated[
+        int, typer.Option(help="Loopback port to watch it and to write as the handset; 0: any.")
+    ] = 0,
+    system_id: Annotated[str, typer.Option(help="Who may bind; empty: everybody.")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password of --system-id.")
+    ] = None,
+    receipt_delay: Annotated[float, typer.Option(help="Seconds before a receipt.")] = 0.5,
+    ready: Ready = None,
+) -> None:
+    """A carrier's SMSC, simulated: takes texts, sends receipts. Ctrl-C stops it."""
+    from ari_app.cli import simulated_smsc
+
+    simulated_smsc.run(port, control_port, system_id, password_file, receipt_delay, ready)
+
+
+@app.command()
+def call(
+    words: Annotated[
+        list[str], typer.Argument(help="What the caller says, one sentence for each turn.")
+    ],
+    sip: Annotated[str, typer.Option(help="host:port of the PBX.")] = "127.0.0.1:5060",
+    to: Annotated[str, typer.Option(help="The number to dial.")] = "+15550100",
+    caller: Annotated[str, typer.Option("--from", help="The caller's number.")] = "+12025550123",
+    voice: Annotated[str, typer.Option(help="espeak-ng variant of the caller.")] = "f4",
+    as_json: AsJson = False,
+) -> None:
+    """Place one simulated call: speak, listen, and measure each answer by its packets."""
+    from ari_app.cli import simulated_call
+
+    simulated_call.run(words, sip, to, caller, voice, as_json)
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Read the settings, the policy bundle, the speech model and every secret; change nothing."""
+    from ari_app.cli import settings
+
+    settings.check(config)
+
+
+@config_app.command("docs")
+def config_docs() -> None:
+    """Print docs/settings.md."""
+    from ari_app.config import as_table
+
+    typer.echo(as_table(), nl=False)
+
+
+@conversation_app.command("list")
+def conversation_list(
+    config: Config = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The latest conversations, newest first."""
+    from ari_app.cli import conversations
+
+    conversations.show_list(config, limit, as_json)
+
+
+@conversation_app.command("show")
+def conversation_show(
+    id: Annotated[str, typer.Argument(help="conv_…; `last` for the newest.")] = "last",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """One conversation as a timeline: who, channel, words, decisions, texts, milliseconds."""
+    from ari_app.cli import conversations
+
+    conversations.show_one(config, id, as_json)
+
+
+@app.command()
+def demo(
+    say: Annotated[
+        str, typer.Option(help="Other first words of the caller; several turns with `|` between.")
+    ] = "",
+    keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where settings, logs and database go.")] = Path(
+        "build/demo"
+    ),
+) -> None:
+    """The whole path once: a call, a text, its receipt, a reply, its answer."""
+    from ari_app.cli import demonstration
+
+    raise typer.Exit(demonstration.run(say, keep, folder))
+
+
+@bench_app.command("call")
+def bench_call(
+    calls: Annotated[int, typer.Option(min=1, help="Calls with speech.")] = 20,
+    out: Annotated[Path, typer.Option(help="Folder of the JSON file.")] = Path("build/bench"),
+) -> None:
+    """Latency in packets and PDUs, and CPU for each call."""
+    from ari_app.cli import bench
+
+    raise typer.Exit(bench.run_call(calls, out))

@@ -1,0 +1,4 @@
+"""x"""
+
+
+def run_call(calls, out): ...

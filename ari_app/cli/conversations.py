@@ -1,0 +1,81 @@
+"""`segue conversation`: what the log says, read without disturbing the service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from ari_app.cli.timeline import table
+from ari_app.config import load
+from ari_app.conversation.events import Envelope, name_of, to_payload
+from ari_app.errors import SettingsError
+from ari_app.store.sqlite import SqliteStore
+from ari_app.telemetry.clock import SystemClock
+from ari_app.telemetry.meter import PrometheusMeter
+
+_T = TypeVar("_T")
+
+
+async def reading(path: Path, read: Callable[[SqliteStore], Awaitable[_T]]) -> _T:
+    """What `read` finds in the database, opened read-only."""
+    store = SqliteStore(path, SystemClock(), PrometheusMeter(), read_only=True)
+    await store.open()
+    try:
+        return await read(store)
+    finally:
+        await store.aclose()
+
+
+def show_list(config: Path | None, limit: int, as_json: bool) -> None:
+    """The newest conversations."""
+    path = load(config).store.path
+    recent = asyncio.run(reading(path, lambda store: store.recent(limit)))
+    if as_json:
+        rows = [{"conversation": s, "last_event": _time(at)} for s, at in recent]
+        Console().print_json(json.dumps(rows))
+        return
+    shown = Table("conversation", "last event (UTC)")
+    for stream, at in recent:
+        shown.add_row(stream, _time(at))
+    Console().print(shown)
+
+
+def show_one(config: Path | None, id: str, as_json: bool) -> None:
+    """The events of one conversation."""
+    envelopes = asyncio.run(reading(load(config).store.path, lambda store: _events(store, id)))
+    if as_json:
+        Console().print_json(json.dumps([as_plain(e) for e in envelopes]))
+    else:
+        Console().print(table(envelopes))
+
+
+def as_plain(envelope: Envelope) -> dict[str, object]:
+    """An event as JSON-ready values."""
+    name, version = name_of(envelope.event)
+    plain = asdict(envelope)
+    plain.update(name=name, version=version, event=to_payload(envelope.event))
+    return plain
+
+
+async def _events(store: SqliteStore, id: str) -> Sequence[Envelope]:
+    if id == "last":
+        recent = await store.recent(1)
+        if not recent:
+            raise SettingsError("there is no conversation yet")
+        id = recent[0][0]
+    envelopes = await store.read(id)
+    if not envelopes:
+        raise SettingsError(f"there is no conversation {id}: see `segue conversation list`")
+    return envelopes
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,33 @@
+"""`segue config check`: what `segue run` would read, read now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from ari_app.bootstrap import load_bundle, load_model
+from ari_app.config import load, read_secret
+
+
+def check(config: Path | None) -> None:
+    """Print what was found; SettingsError, BundleError or ModelUnavailable otherwise."""
+    settings = load(config)
+    bundle = load_bundle(settings)
+    model = load_model(settings)
+    screen = Console(highlight=False)
+    secrets = {
+        "ARI password": read_secret(
+            settings.pbx.password_file, "ari_password", "pbx.password_file"
+        ),
+        "AMI secret": read_secret(settings.ami.secret_file, "ami_secret", "ami.secret_file"),
+        "bind password": read_secret(
+            settings.sms.password_file, "smpp_password", "sms.password_file"
+        ),
+    }
+    screen.print(f"policy   {bundle.name} {bundle.hash}, {len(bundle.rules)} rules")
+    kind = "the mini model: synthesized voices only" if model.is_mini else "for people"
+    screen.print(f"speech   {model.path.name}, {model.rate} Hz ({kind})")
+    for name, value in secrets.items():
+        screen.print(f"secret   {name}: {'set' if value else 'not set'}")
+    screen.print("settings are good")

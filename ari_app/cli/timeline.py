@@ -1,0 +1,119 @@
+"""One conversation as a table that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from rich.table import Table
+from rich.text import Text
+
+from ari_app.conversation import events as e
+from ari_app.conversation.events import Envelope, Event
+
+_STYLES = {
+    "caller": "bold cyan",
+    "agent": "bold green",
+    "policy": "yellow",
+    "carrier": "magenta",
+    "hand-off": "blue",
+    "call": "dim",
+}
+
+
+def table(envelopes: Sequence[Envelope]) -> Table:
+    """Milliseconds since the beginning and the step before, who, what."""
+    shown = Table(title=envelopes[0].stream if envelopes else "", title_justify="left")
+    shown.add_column("at s", justify="right", no_wrap=True)
+    shown.add_column("+ms", justify="right", no_wrap=True)
+    shown.add_column("who", no_wrap=True)
+    shown.add_column("what", overflow="fold")
+    shown.add_column("detail", overflow="fold", style="dim")
+    before = envelopes[0].at if envelopes else 0
+    first = before
+    for envelope in envelopes:
+        who, what, detail = row(envelope.event)
+        style = _STYLES.get(who, "")
+        shown.add_row(
+            f"{(envelope.at - first) / 1e6:.2f}",
+            f"{(envelope.at - before) / 1e3:.0f}",
+            Text(who, style),
+            Text(what),
+            Text(detail),
+        )
+        before = envelope.at
+    return shown
+
+
+def row(event: Event) -> tuple[str, str, str]:
+    """(who, what, detail) of one event."""
+    match event:
+        case e.ConversationOpened():
+            return "call", f"conversation opened by {event.channel}", f"to {event.did}"
+        case e.CallReceived():
+            return "call", "ringing", event.channel
+        case e.CallAnswered():
+            return "call", "answered", event.call
+        case e.DisclosurePlayed():
+            return "call", "disclosure heard in full", event.prompt
+        case e.AgentSpoke():
+            waited = "" if event.answer_ms is None else f", {event.answer_ms} ms after the caller"
+            return "agent", event.text, f"{event.prompt}{waited}"
+        case e.PromptInterrupted():
+            return "caller", "spoke over the prompt", f"{event.prompt} after {event.after_ms} ms"
+        case e.CallerSpoke():
+            heard = (
+                f"confidence {event.confidence:.2f}, over after {event.endpoint_ms} ms of silence"
+            )
+            return "caller", f"“{event.text}”", heard
+        case e.KeyPressed():
+            return "caller", f"key {event.key}", ""
+        case e.CallerSilent():
+            return "caller", "silence", ""
+        case e.HearingLost():
+            return "call", "speech recognition is down: keys only", ""
+        case e.DecisionMade():
+            intent = f"{event.intent or 'no intent'} {event.confidence:.2f}"
+            did = f"{event.rule}: {'; '.join(event.actions)}"
+            return "policy", did, f"{intent}; {event.reason} [{event.bundle}]"
+        case e.ConsentGiven():
+            return "caller", f"agreed to {event.purpose}", f"by {event.how}, {event.wording}"
+        case e.ConsentRefused():
+            return "caller", f"refused {event.purpose}", f"by {event.how}"
+        case e.ChoiceMade():
+            return "caller", f"chose {event.choice}: {event.value}", event.question
+        case e.TextPromised():
+            return "agent", f"text: {event.body}", f"{event.template} {event.message}"
+        case e.TextSubmitted():
+            parts = f"{len(event.ids)} segment{'s' * (len(event.ids) > 1)}"
+            return "carrier", "text submitted", f"{event.carrier}, {parts}"
+        case e.TextDelayed():
+            return "carrier", f"text waits: {event.reason}", f"attempt {event.attempts}"
+        case e.TextRefused():
+            return "carrier", f"text refused: {event.reason}", event.message
+        case e.TextSightLost():
+            return "carrier", f"fate of the text unknown: {event.reason}", event.message
+        case e.ReceiptReceived():
+            return "carrier", f"receipt {event.state}", f"id {event.id}, error {event.error}"
+        case e.ReceiptOverdue():
+            return "carrier", f"no receipt came; the text is {event.state}", event.message
+        case e.TextReceived():
+            return "caller", f"text: “{event.body}”", event.carrier
+        case e.CallLeft():
+            return "call", f"back to the dialplan: {event.exit}", event.reason
+        case e.CallEnded():
+            packets = ", ".join(f"{k} {v}" for k, v in event.statistics.items())
+            return "call", f"ended: {event.cause}", packets
+        case e.HandoffRecorded():
+            outcome = f"record: {event.record['outcome']} ({event.record['topic'] or 'no topic'})"
+            return "hand-off", outcome, event.handoff
+        case e.HandoffAcknowledged():
+            return "hand-off", f"acknowledged by {event.route}", event.receipt
+        case e.HandoffDelayed():
+            return "hand-off", f"{event.route} failed: {event.reason}", event.handoff
+        case e.HandoffEscalated():
+            return "hand-off", "escalated: a person must look", event.reason
+        case e.Unrecognised():
+            return "call", event.name, f"version {event.version}, of a newer program"
+        case _:
+            assert_never(event)

@@ -1,0 +1,286 @@
+"""Every setting: one TOML file, SEGUE_<ROOM>__<KEY> in the environment, secrets by file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from ari_app.errors import SettingsError
+
+DEFAULT_PATH = Path("/etc/segue/segue.toml")
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """A room's settings; a key that nobody knows is an error, not a surprise later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pbx(Section):
+    """The Asterisk whose calls we control, by ARI."""
+
+    url: str = Field("http://127.0.0.1:8088/ari", description="ARI of your Asterisk (http.conf)")
+    user: str = Field("segue", description="ARI user (ari.conf)")
+    password_file: Path | None = Field(
+        None, description="file with the ARI password; else the systemd credential `ari_password`"
+    )
+    app: str = Field("segue", description="name of the Stasis application in the dialplan")
+    transport: Literal["auto", "websocket", "http"] = Field(
+        "auto", description="how commands travel; `auto` falls back to HTTP on Asterisk < 22.5"
+    )
+
+
+class Ami(Section):
+    """Supervision of the PBX by AMI; off unless a port is set."""
+
+    host: str = Field("127.0.0.1", description="AMI host (manager.conf)")
+    port: int = Field(0, ge=0, le=65535, description="AMI port, 5038 by default; 0: no AMI")
+    user: str = Field("segue", description="AMI user")
+    secret_file: Path | None = Field(
+        None, description="file with the AMI secret; else the systemd credential `ami_secret`"
+    )
+
+
+class Agi(Section):
+    """FastAGI for the dialplan: agi://host:port/consent."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; keep it on loopback")
+    port: int = Field(4573, ge=0, le=65535, description="port to listen on; 0: no FastAGI")
+
+
+class Media(Section):
+    """RTP between Asterisk and us."""
+
+    host: str = Field("127.0.0.1", description="address that our RTP sockets bind")
+    advertise: str = Field("", description="address that Asterisk sends to, if it is another one")
+    first_port: _Port = Field(20000, description="first port of our RTP range")
+    last_port: _Port = Field(20999, description="last port of our RTP range")
+
+
+class Speech(Section):
+    """Hearing, by Vosk."""
+
+    model_path: Path | None = Field(
+        None, description="folder of a Vosk model, 8 or 16 kHz; unset: the mini model (demo only)"
+    )
+    workers: int = Field(0, ge=0, le=64, description="ASR worker processes; 0: one for each core")
+    deadline: float = Field(2.0, gt=0, description="seconds a worker has to finish a turn")
+    pause: float = Field(
+        0.55, gt=0.1, le=3, description="seconds of silence that end a turn to an open question"
+    )
+
+
+class Voice(Section):
+    """Speaking, by espeak-ng in a process of its own."""
+
+    voice: str = Field("gmw/en-US", description="espeak-ng voice file")
+    rate: int = Field(165, ge=80, le=400, description="words a minute")
+    cache: Path | None = Field(
+        None, description="folder for prepared prompts; unset: beside the database"
+    )
+
+
+class Policy(Section):
+    """What the agent says and decides."""
+
+    bundle: Path | None = Field(
+        None, description="policy bundle (YAML); unset: the Harbour Clinic example"
+    )
+
+
+class Calls(Section):
+    """Live calls."""
+
+    most: int = Field(50, ge=1, description="calls at once; more go to the dialplan as `overload`")
+    no_input: float = Field(6.0, gt=0.5, description="seconds of silence that are an answer")
+    region: str = Field(
+        "US", description="ISO country that callers' national numbers are read in; empty: none"
+    )
+    drain: float = Field(60.0, ge=0, description="seconds that calls may go on after SIGTERM")
+
+
+class Store(Section):
+    """The conversation's home."""
+
+    path: Path = Field(Path("/var/lib/segue/segue.db"), description="SQLite database")
+    subject_key_file: Path | None = Field(
+        None,
+        description="key of the pseudonyms, 32 bytes or more; else the systemd credential "
+        "`subject_key`, else made once beside the database",
+    )
+
+
+class Sms(Section):
+    """The carrier bind, by SMPP 3.4."""
+
+    carrier: str = Field("carrier", description="name of the carrier in logs and events")
+    host: str = Field("", description="SMSC host; empty: no texts are offered")
+    port: _Port = Field(2775, description="SMSC port")
+    system_id: str = Field("", max_length=15, description="who we are at the SMSC")
+    password_file: Path | None = Field(
+        None, description="file with the bind password; else the systemd credential `smpp_password`"
+    )
+    system_type: str = Field("", max_length=12, description="as the carrier asks")
+    source: str = Field("", description="our number, short code or name, as the handset sees it")
+    window: int = Field(10, ge=1, le=1000, description="submit_sm under way at once")
+    retry_first: float = Field(1.0, gt=0, description="seconds before the first new try")
+    retry_longest: float = Field(300.0, gt=0, description="longest pause between tries")
+    retry_attempts: int = Field(12, ge=1, description="tries of one text before it is refused")
+    receipt_patience: float = Field(
+        900.0, gt=0, description="seconds a receipt may take before `receipt.overdue`"
+    )
+
+
+class Handoff(Section):
+    """Where hand-off records go."""
+
+    folder: Path | None = Field(
+        None, description="folder that records are dropped into; unset: beside the database"
+    )
+
+
+class Telemetry(Section):
+    """Logs and metrics."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")
+    json_lines: bool = Field(True, description="logs as JSON lines; false: for people")
+    metrics_host: str = Field("127.0.0.1", description="address of the metrics page")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus page; 0: none")
+
+
+class Settings(BaseSettings):
+    """All of it; frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    pbx: Pbx = Pbx()
+    ami: Ami = Ami()
+    agi: Agi = Agi()
+    media: Media = Media()
+    speech: Speech = Speech()
+    voice: Voice = Voice()
+    policy: Policy = Policy()
+    calls: Calls = Calls()
+    store: Store = Store()
+    sms: Sms = Sms()
+    handoff: Handoff = Handoff()
+    telemetry: Telemetry = Telemetry()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which comes in as init arguments."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """The settings; SettingsError names the place, what is wrong, and what was meant perhaps.
+
+    `path` None: $SEGUE_CONFIG, else /etc/segue/segue.toml if it is there, else the defaults.
+    """
+    named = path or (Path(p) if (p := os.environ.get("SEGUE_CONFIG")) else None)
+    document = _read(named or DEFAULT_PATH, must_exist=named is not None)
+    where = str(named or DEFAULT_PATH)
+    try:
+        return Settings(**document)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_sentence(error.errors()[0])}") from None
+
+
+def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise SettingsError(f"there is no settings file {path}") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    place = [str(part) for part in error["loc"]]
+    name = f"[{place[0]}] {'.'.join(place[1:])}" if len(place) > 1 else f"[{place[0]}]"
+    if error["type"] != "extra_forbidden":
+        return f"{name}: {error['msg'].lower()} (found {error['input']!r})"
+    section = Settings.model_fields.get(place[0])
+    known: list[str] = list(Settings.model_fields)
+    if len(place) > 1 and section is not None:
+        known = list(type(section.default).model_fields)
+    close = difflib.get_close_matches(place[-1], known, 1)
+    hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
+    return f"unknown setting {name}{hint}"
+
+
+def read_secret(file: Path | None, credential: str, setting: str) -> str | None:
+    """A secret from its file, else from the systemd credential; None if neither is set.
+
+    SettingsError if the file is named but cannot be read, is empty, or is open to others.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = file
+    if path is None and folder is not None and (Path(folder) / credential).exists():
+        path = Path(folder) / credential
+    if path is None:
+        return None
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+        open_to_others = path.stat().st_mode & 0o007
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting}: cannot read {path}: {error}") from None
+    if open_to_others:
+        raise SettingsError(f"{setting}: everybody can read {path}; run `chmod 600 {path}`")
+    if not secret:
+        raise SettingsError(f"{setting}: {path} is empty")
+    return secret
+
+
+def as_table() -> str:
+    """Every setting as a Markdown table: docs/settings.md is made from it."""
+    lines = [
+        "# Settings",
+        "",
+        "Made from `ari_app/config.py` by `segue config docs`; do not edit.",
+        "",
+        "One TOML file (`segue run --config FILE`, `$SEGUE_CONFIG`, else `/etc/segue/segue.toml`).",
+        "`SEGUE_<SECTION>__<KEY>` in the environment wins over the file. Secrets come by file or",
+        "systemd credential only.",
+    ]
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        assert isinstance(section, type)
+        assert issubclass(section, Section)
+        lines += ["", f"## [{name}]", "", section.__doc__ or "", ""]
+        lines += ["| key | default | meaning |", "|---|---|---|"]
+        for key, value in section.model_fields.items():
+            default = "" if value.default is None else f"`{_plain(value.default)}`"
+            lines.append(f"| `{key}` | {default} | {value.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str | Path) else str(value)

@@ -1,0 +1,1 @@
+"""Edge. What has to be done again and again."""

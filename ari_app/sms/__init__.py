@@ -1,0 +1,1 @@
+"""Edge. Texts out and in over smpp; its errors become our words."""

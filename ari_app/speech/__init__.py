@@ -1,0 +1,1 @@
+"""Edge. From a caller's audio to words, and from words to a voice."""

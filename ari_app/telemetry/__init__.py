@@ -1,0 +1,1 @@
+"""Edge. What operators see: figures, logs, and the time they carry."""

@@ -1,0 +1,31 @@
+"""What every test may ask for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asterisk.private import PrivateAsterisk
+from tests.support.pbx import root_or_skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for a real Asterisk carries the marker `asterisk`, without being told."""
+    for item in items:
+        if "asterisk_root" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asterisk)
+
+
+@pytest.fixture(scope="session")
+def asterisk_root() -> Path:
+    """An unpacked Asterisk 22; fetched once per machine."""
+    return root_or_skip()
+
+
+@pytest.fixture(scope="session")
+def pbx(asterisk_root: Path) -> Iterator[PrivateAsterisk]:
+    """A running Asterisk on ports of its own, one per xdist worker, shared by its tests."""
+    with PrivateAsterisk(asterisk_root) as pbx:
+        yield pbx

@@ -1,0 +1,190 @@
+"""Turns as a caller speaks them, spelled frame by frame."""
+
+import pytest
+
+from ari_app.speech.endpointing import (
+    DIGITS,
+    FRAME,
+    OPEN,
+    YES_NO,
+    Decision,
+    Ending,
+    EndOfTurn,
+    Endpointer,
+    Profile,
+    SpeechStarted,
+)
+
+
+class Story:
+    """An endpointer and the time; decisions are collected."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.endpointer = Endpointer(profile)
+        self.now = 100.0
+        self.decisions: list[Decision] = []
+
+    def speech(self, seconds: float) -> None:
+        self._frames(True, seconds)
+
+    def silence(self, seconds: float) -> None:
+        self._frames(False, seconds)
+
+    def nothing_comes(self, seconds: float) -> None:
+        self.now += seconds
+        self._note(self.endpointer.poll(self.now))
+
+    def recognised(self, text: str) -> None:
+        self._note(self.endpointer.partial(text, self.now))
+
+    @property
+    def ends(self) -> list[EndOfTurn]:
+        return [d for d in self.decisions if isinstance(d, EndOfTurn)]
+
+    @property
+    def starts(self) -> list[SpeechStarted]:
+        return [d for d in self.decisions if isinstance(d, SpeechStarted)]
+
+    def _frames(self, is_speech: bool, seconds: float) -> None:
+        for _ in range(round(seconds / FRAME)):
+            self.now += FRAME
+            self._note(self.endpointer.voice(is_speech, self.now))
+
+    def _note(self, decision: Decision | None) -> None:
+        if decision is not None:
+            self.decisions.append(decision)
+
+
+@pytest.mark.parametrize("profile", [YES_NO, OPEN, DIGITS])
+def test_a_turn_ends_after_the_profiles_silence(profile: Profile) -> None:
+    story = Story(profile)
+    story.speech(0.6)
+    story.recognised("yes")
+    quiet_since = story.now
+    story.silence(2.0)
+
+    (end,) = story.ends
+    assert end.reason is Ending.SILENCE
+    assert end.speech_ended_at == pytest.approx(quiet_since)
+    assert end.at - quiet_since == pytest.approx(profile.silence, abs=FRAME)
+
+
+def test_the_start_of_speech_is_told_within_60_ms_with_its_true_time() -> None:
+    story = Story(OPEN)
+    story.silence(1.0)
+    began = story.now
+    story.speech(0.06)
+
+    (start,) = story.starts
+    assert start.speech_started_at == pytest.approx(began)
+    assert start.at - began == pytest.approx(0.06)
+
+
+def test_a_pause_inside_a_number_does_not_end_it() -> None:
+    story = Story(DIGITS)
+    for digits in ("five", "five two", "five two nine"):
+        story.speech(0.4)
+        story.recognised(digits)
+        story.silence(0.8)
+    assert story.ends == []
+    story.silence(0.2)
+    assert len(story.ends) == 1
+
+
+def test_without_a_word_yet_the_turn_waits_longer() -> None:
+    story = Story(YES_NO)
+    story.speech(0.3)
+    story.silence(0.7)
+    assert story.ends == []
+    story.silence(0.2)
+    assert len(story.ends) == 1
+
+
+def test_a_word_that_is_recognised_late_ends_the_wait() -> None:
+    story = Story(YES_NO)
+    story.speech(0.3)
+    story.silence(0.5)
+    story.recognised("no")
+    story.silence(FRAME)
+    assert [end.reason for end in story.ends] == [Ending.SILENCE]
+
+
+def test_a_click_is_not_speech() -> None:
+    story = Story(OPEN)
+    for _ in range(10):
+        story.speech(0.04)
+        story.silence(0.3)
+    assert story.decisions == []
+
+
+def test_steady_noise_ends_as_no_words_and_does_not_start_again() -> None:
+    story = Story(OPEN)
+    story.speech(20.0)
+    assert len(story.starts) == 1
+    assert [end.reason for end in story.ends] == [Ending.NO_WORDS]
+
+
+def test_speech_after_a_noise_that_paused_is_heard_again() -> None:
+    story = Story(OPEN)
+    story.speech(6.0)
+    story.silence(0.3)
+    story.speech(0.5)
+    assert len(story.starts) == 2
+
+
+def test_words_inside_a_noise_make_it_speech_again() -> None:
+    story = Story(OPEN)
+    story.speech(6.0)
+    story.recognised("help")
+    assert len(story.starts) == 2
+
+
+def test_a_caller_who_does_not_stop_is_cut_and_heard_on() -> None:
+    story = Story(YES_NO)
+    for second in range(12):
+        story.speech(1.0)
+        story.recognised("well " * (second + 1))
+    story.silence(1.0)
+    assert [end.reason for end in story.ends] == [Ending.TOO_LONG, Ending.SILENCE]
+    assert story.ends[0].at - story.ends[0].speech_started_at == pytest.approx(8.0, abs=FRAME)
+
+
+def test_a_turn_ends_though_the_caller_sends_no_silence() -> None:
+    """Phones with silence suppression simply stop sending."""
+    story = Story(OPEN)
+    story.speech(0.5)
+    story.recognised("hello")
+    story.nothing_comes(0.5)
+    assert story.ends == []
+    story.nothing_comes(0.1)
+    assert [end.reason for end in story.ends] == [Ending.SILENCE]
+
+
+def test_words_alone_are_a_turn_when_the_line_is_too_quiet_for_the_meter() -> None:
+    story = Story(YES_NO)
+    story.silence(3.0)
+    story.recognised("yes")
+    story.silence(1.0)
+    assert len(story.starts) == 1
+    (end,) = story.ends
+    assert end.speech_ended_at <= 103.0
+
+
+def test_the_profile_may_change_while_the_caller_speaks() -> None:
+    story = Story(YES_NO)
+    story.speech(0.5)
+    story.recognised("five")
+    story.endpointer.profile = DIGITS
+    story.silence(0.8)
+    assert story.ends == []
+
+
+@pytest.mark.parametrize(
+    ("silence", "unsure", "longest", "wordless", "shortest"),
+    [(0, 1, 9, 5, 0.06), (0.6, 0.5, 9, 5, 0.06), (0.5, 1, 0.05, 5, 0.06), (0.5, 1, 9, 5, -1)],
+)
+def test_a_profile_that_contradicts_itself_is_refused(
+    silence: float, unsure: float, longest: float, wordless: float, shortest: float
+) -> None:
+    with pytest.raises(ValueError, match="a profile"):
+        Profile(silence, unsure, longest, wordless, shortest)

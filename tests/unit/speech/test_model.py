@@ -1,0 +1,163 @@
+"""A model folder is checked before libvosk sees it, and what is wrong is said in one sentence."""
+
+import hashlib
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ari_app.errors import ModelUnavailable
+from ari_app.speech.model import load_model_facts, mini_model_path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the mini model under another name, to damage."""
+    return Path(shutil.copytree(mini_model_path(), tmp_path / "model"))
+
+
+def without_sums(model: Path) -> None:
+    (model / "SHA256SUMS").unlink()
+
+
+def append(name: str, line: str) -> Callable[[Path], None]:
+    def damage(model: Path) -> None:
+        without_sums(model)
+        with (model / name).open("a") as file:
+            file.write(line)
+
+    return damage
+
+
+def rewrite(name: str, content: bytes) -> Callable[[Path], None]:
+    def damage(model: Path) -> None:
+        without_sums(model)
+        (model / name).write_bytes(content)
+
+    return damage
+
+
+def flip_a_byte(model: Path) -> None:
+    path = model / "am/final.mdl"
+    octets = bytearray(path.read_bytes())
+    octets[1_000_000] ^= 1
+    path.write_bytes(octets)
+
+
+def lose(name: str) -> Callable[[Path], None]:
+    return lambda model: (model / name).unlink()
+
+
+def escape(model: Path) -> None:
+    (model / "SHA256SUMS").write_text("0" * 64 + "  ../../etc/passwd\n")
+
+
+def half_an_ivector(model: Path) -> None:
+    (model / "ivector").mkdir()
+
+
+def test_the_mini_model_is_what_its_readme_says() -> None:
+    facts = load_model_facts(mini_model_path())
+    assert (facts.rate, facts.dynamic, facts.is_mini) == (8000, True, True)
+    assert {"yes", "no", "appointment", "seven"} <= facts.words
+    assert not {"<eps>", "[unk]", "#0", "<s>"} & facts.words
+
+
+def test_the_mini_model_is_known_under_another_name(model: Path) -> None:
+    assert load_model_facts(model).is_mini
+
+
+def test_every_file_of_the_mini_model_that_libvosk_reads_has_a_checksum() -> None:
+    sums = (mini_model_path() / "SHA256SUMS").read_text()
+    listed = {line.split()[1] for line in sums.splitlines()}
+    there = {
+        f"./{path.relative_to(mini_model_path())}"
+        for path in mini_model_path().rglob("*")
+        if path.is_file() and path.name not in ("README", "SHA256SUMS")
+    }
+    assert listed == there
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lose("am/final.mdl"), "lacks am/final.mdl"),
+        (lose("graph/HCLr.fst"), "lacks graph/HCLG.fst"),
+        (lose("graph/Gr.fst"), "lacks graph/Gr.fst"),
+        (lose("conf/model.conf"), "lacks conf/model.conf"),
+        (lose("graph/phones.txt"), "lacks graph/phones.txt"),
+        (rewrite("conf/model.conf", b""), "empty conf/model.conf"),
+        (rewrite("graph/Gr.fst", b"not an fst"), "damaged graph/Gr.fst"),
+        (rewrite("am/final.mdl", b"PK\x03\x04"), "damaged am/final.mdl"),
+        (rewrite("graph/words.txt", b"<eps> 0\n"), "knows no words"),
+        (rewrite("graph/words.txt", b"\xff\xfe"), "cannot be read"),
+        (append("conf/mfcc.conf", "--num-ce ps\n"), "damaged conf/mfcc.conf"),
+        (append("conf/mfcc.conf", "--sample-frequency=44100\n"), "44100 Hz"),
+        (append("conf/mfcc.conf", "--sample-frequency=0\n"), "audio at 0 Hz"),
+        (append("conf/mfcc.conf", "--sample-frequency=often\n"), "audio at often Hz"),
+        (flip_a_byte, r"damaged am/final.mdl \(checksum\)"),
+        (escape, "damaged SHA256SUMS"),
+        (half_an_ivector, "lacks ivector/final.ie"),
+    ],
+)
+def test_a_damaged_model_is_refused_with_one_sentence(
+    model: Path, damage: Callable[[Path], None], words: str
+) -> None:
+    damage(model)
+    with pytest.raises(ModelUnavailable, match=words) as refusal:
+        load_model_facts(model)
+    sentence = str(refusal.value)
+    assert "speech.model_path" in sentence
+    assert "\n" not in sentence
+
+
+def test_a_path_without_a_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"no Vosk model.*segue model install.*model_path"):
+        load_model_facts(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="lacks"):
+        load_model_facts(tmp_path)
+
+
+def test_a_model_that_names_no_rate_is_for_16_khz_as_in_kaldi(model: Path) -> None:
+    rewrite("conf/mfcc.conf", b"# features\n--num-ceps=40  # as trained\n")(model)
+    assert load_model_facts(model).rate == 16000
+
+
+def test_a_graph_without_words_txt_names_its_own_words(model: Path) -> None:
+    """The layout of the official small models."""
+    without_sums(model)
+    (model / "graph/words.txt").unlink()
+    (model / "graph/Gr.fst").write_bytes(fst_with_words("<eps>", "bonjour", "[unk]", "monde"))
+    assert load_model_facts(model).words == {"bonjour", "monde"}
+
+
+def test_a_graph_cut_inside_its_words_is_refused(model: Path) -> None:
+    without_sums(model)
+    (model / "graph/words.txt").unlink()
+    (model / "graph/Gr.fst").write_bytes(fst_with_words("<eps>", "bonjour", "monde")[:-12])
+    with pytest.raises(ModelUnavailable, match="no words in graph/Gr.fst"):
+        load_model_facts(model)
+
+
+def test_a_manifest_in_the_form_of_sha256sum_binary_mode_is_read(model: Path) -> None:
+    digest = hashlib.sha256((model / "am/final.mdl").read_bytes()).hexdigest()
+    (model / "SHA256SUMS").write_text(f"{digest} *am/final.mdl\n")
+    assert load_model_facts(model).dynamic
+
+
+def fst_with_words(*words: str) -> bytes:
+    """The head of an OpenFst file with an output symbol table, as OpenFst writes it."""
+
+    def name(text: str) -> bytes:
+        return struct.pack("<i", len(text)) + text.encode()
+
+    head = struct.pack("<i", 2125659606) + name("vector") + name("standard")
+    head += struct.pack("<iiQqqq", 2, 2, 0, 0, 1, 0)
+    table = struct.pack("<i", 2125658996) + name("words.txt")
+    table += struct.pack("<qq", len(words), len(words))
+    return head + table + b"".join(name(w) + struct.pack("<q", i) for i, w in enumerate(words))
