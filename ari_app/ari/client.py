@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -92,7 +93,8 @@ class AriClient:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(f"the URL of ARI must begin with http:// or https://: {url!r}")
         self._url = url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(user, password)
+        account = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {account}"}
         self._user = user
         self._app = app
         self._listener = listener
@@ -109,6 +111,7 @@ class AriClient:
         self._keeper: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
         self._up = False
+        self._replaced = False
 
     @property
     def up(self) -> bool:
@@ -131,7 +134,7 @@ class AriClient:
         if self._keeper is not None:
             raise RuntimeError("the link has been started already")
         self._session = aiohttp.ClientSession(
-            auth=self._auth,
+            headers=self._headers,
             connector=aiohttp.TCPConnector(limit=_POOL),
             timeout=aiohttp.ClientTimeout(total=self._deadline),
         )
@@ -161,7 +164,12 @@ class AriClient:
             began = self._clock.monotonic()
             reason: Exception
             try:
-                if await self._live() is _REPLACED:
+                await self._live()
+                if self._replaced:
+                    if not self._first.done():
+                        self._first.set_exception(
+                            PbxUnavailable(f"another process has taken {self._app} from us")
+                        )
                     return
                 reason = PbxUnavailable(f"Asterisk at {self._url} has closed the event websocket")
             except (PbxUnavailable, AriRefused) as error:
@@ -185,7 +193,7 @@ class AriClient:
             logger.warning("%s; next attempt in %.1f s", reason, delay)
             await asyncio.sleep(delay)
 
-    async def _live(self) -> object:
+    async def _live(self) -> None:
         """One connection, from its handshake to its end."""
         assert self._first is not None
         async with self._connection() as socket:
@@ -203,7 +211,7 @@ class AriClient:
                         self._url,
                         "the websocket" if self._over_socket else "HTTP",
                     )
-                return await reader
+                await reader
             finally:
                 for task in (reader, opener):
                     task.cancel()
@@ -248,9 +256,9 @@ class AriClient:
                 f"Asterisk at {self._url} refuses the ARI user {self._user!r} or its password "
                 f"({status}): compare with ari.conf"
             )
+        # While Asterisk loads its modules it answers 404, then 503: both may pass.
         if status == 404:
-            return _Refused(f"there is no ARI at {self._url} (404): enable it in ari.conf")
-        # 503: Asterisk is still loading its modules.
+            return PbxUnavailable(f"there is no ARI at {self._url} (404): is it on in ari.conf?")
         return PbxUnavailable(f"Asterisk at {self._url} answered {status} to the event websocket")
 
     async def _open(self) -> None:
@@ -273,7 +281,7 @@ class AriClient:
 
     # -- events -----------------------------------------------------------------------------
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> object:
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 self._unreadable("not a text")
@@ -291,8 +299,9 @@ class AriClient:
             self._meter.count("segue_ari_events_total", type=type(event).__name__)
             if isinstance(event, events.ApplicationReplaced):
                 logger.error("another process has taken the ARI application %s", self._app)
+                self._replaced = True
                 self._listener.replaced()
-                return _REPLACED
+                return
             if isinstance(event, events.Unrecognised):
                 logger.debug("event %s is of no use to us", event.type)
                 continue
@@ -300,7 +309,6 @@ class AriClient:
                 self._listener.event(event)
             except Exception:  # one event's fault must not cost all calls their events
                 logger.exception("an event could not be handled: %s", type(event).__name__)
-        return None
 
     def _unreadable(self, why: str) -> None:
         self._meter.count("segue_ari_unreadable_events_total")
@@ -309,7 +317,12 @@ class AriClient:
     # -- requests ---------------------------------------------------------------------------
 
     async def request(self, request: Request) -> Any:
-        """The parsed answer, None if it has no body. AriRefused or PbxUnavailable otherwise."""
+        """The parsed answer, None if it has no body. AriRefused or PbxUnavailable otherwise.
+
+        While the websocket is down a request goes over HTTP: a caller can still be given back.
+        """
+        if self._replaced:
+            raise PbxUnavailable(f"another process has taken our calls: {request} was not sent")
         began = self._clock.monotonic()
         outcome = "unavailable"
         try:
@@ -360,7 +373,9 @@ class AriClient:
             raise PbxUnavailable(f"the link to Asterisk is closed: {request} was not sent")
         url = yarl.URL(self._url + request.target(), encoded=True)
         try:
-            async with self._session.request(request.method, url, json=request.body) as response:
+            async with self._session.request(
+                request.method, url, json=request.body, allow_redirects=False
+            ) as response:
                 status, reason, text = (
                     response.status,
                     response.reason or "",
@@ -379,9 +394,6 @@ class AriClient:
         except ValueError:
             raise PbxUnavailable(f"Asterisk answered {request} with something not JSON") from None
         return _answer(request, status, reason, body)
-
-
-_REPLACED = object()
 
 
 def _answer(request: Request, status: int, reason: str, body: Any) -> Any:

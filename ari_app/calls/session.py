@@ -92,6 +92,7 @@ class CallSession:
         now = tools.clock.now()
         self.id = new_id("call", now, os.urandom(10))
         self.channel = call.channel
+        self._began = tools.clock.monotonic()
         self._incoming = call
         self._tools = tools
         self._detector = detector
@@ -266,6 +267,8 @@ class CallSession:
             self._follow(self._dialogue.nothing_said(now))
             return
         ended = self._speech_ended or now
+        self._tools.meter.observe("segue_endpointing_delay_seconds", now - ended)
+        self._tools.meter.observe("segue_asr_confidence", utterance.confidence)
         await self._append(
             [
                 CallerSpoke(
@@ -346,6 +349,8 @@ class CallSession:
         if left:
             last.append(CallLeft(call=self.id, exit=exit.value, reason=self._reason or cause))
         last.append(CallEnded(call=self.id, cause=cause, statistics=statistics))
+        duration = self._tools.clock.monotonic() - self._began
+        self._tools.meter.observe("segue_call_duration_seconds", duration)
         self._tools.meter.count("segue_calls_total", outcome=exit.value if left else "hangup")
         try:
             await self._close(last)

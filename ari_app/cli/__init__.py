@@ -157,11 +157,12 @@ def conversation_show(
     id: Annotated[str, typer.Argument(help="conv_…; `last` for the newest.")] = "last",
     config: Config = None,
     as_json: AsJson = False,
+    svg: Annotated[Path | None, typer.Option(help="Write it as a picture.")] = None,
 ) -> None:
     """One conversation as a timeline: who, channel, words, decisions, texts, milliseconds."""
     from ari_app.cli import conversations
 
-    conversations.show_one(config, id, as_json)
+    conversations.show_one(config, id, as_json, svg)
 
 
 @app.command()
@@ -189,3 +190,11 @@ def bench_call(
     from ari_app.cli import bench
 
     raise typer.Exit(bench.run_call(calls, out))
+
+
+@app.command(hidden=True)
+def docs(folder: Annotated[Path, typer.Argument(help="Where the pages go.")]) -> None:
+    """Write the pages of docs/ that are made from the code."""
+    from ari_app.cli import pages
+
+    pages.write(folder, typer.main.get_command(app))

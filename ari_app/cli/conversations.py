@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -48,11 +49,15 @@ def show_list(config: Path | None, limit: int, as_json: bool) -> None:
     Console().print(shown)
 
 
-def show_one(config: Path | None, id: str, as_json: bool) -> None:
-    """The events of one conversation."""
+def show_one(config: Path | None, id: str, as_json: bool, svg: Path | None) -> None:
+    """The events of one conversation: on the screen, or as a picture."""
     envelopes = asyncio.run(reading(load(config).store.path, lambda store: _events(store, id)))
     if as_json:
         Console().print_json(json.dumps([as_plain(e) for e in envelopes]))
+    elif svg is not None:
+        drawn = Console(record=True, width=150, file=io.StringIO())
+        drawn.print(table(envelopes))
+        drawn.save_svg(str(svg), title="segue conversation show")
     else:
         Console().print(table(envelopes))
 

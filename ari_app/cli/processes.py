@@ -82,13 +82,14 @@ class Process:
             self._process.kill()
             return await self._process.wait()
 
-    def cpu_seconds(self) -> float:
-        """User and system time of the process and its living children so far."""
-        return sum(_cpu(pid) for pid in _family(self.pid))
-
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it said nothing ({self._log})"
+
+
+def cpu_seconds(pid: int) -> tuple[float, float]:
+    """User and system time so far: of the process itself, and of its living descendants."""
+    return _cpu(pid), sum(_cpu(child) for child in _family(pid)[1:])
 
 
 def _die_with_parent() -> None:

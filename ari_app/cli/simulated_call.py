@@ -28,6 +28,7 @@ class Outcome:
     ended_by: str
     hung_up_at: float  # monotonic
     heard_seconds: float
+    worst_lateness: float  # seconds: how far the phone's own timing can be trusted
 
 
 async def spoken(espeak: Espeak, texts: Sequence[str], variant: str) -> list[Line]:
@@ -57,7 +58,13 @@ async def place(
             ending = phone.ending
             assert ending is not None
             seconds = phone.heard().size / 8000
-            return Outcome(tuple(exchanges), ending.by.value, ending.at, seconds)
+            return Outcome(
+                exchanges=tuple(exchanges),
+                ended_by=ending.by.value,
+                hung_up_at=ending.at,
+                heard_seconds=seconds,
+                worst_lateness=phone.worst_lateness,
+            )
     except PhoneError as error:
         raise Unavailable(f"the call failed: {error}") from error
 

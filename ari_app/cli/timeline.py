@@ -62,9 +62,7 @@ def row(event: Event) -> tuple[str, str, str]:
         case e.PromptInterrupted():
             return "caller", "spoke over the prompt", f"{event.prompt} after {event.after_ms} ms"
         case e.CallerSpoke():
-            heard = (
-                f"confidence {event.confidence:.2f}, over after {event.endpoint_ms} ms of silence"
-            )
+            heard = f"confidence {event.confidence:.2f}, over after {event.endpoint_ms} ms"
             return "caller", f"“{event.text}”", heard
         case e.KeyPressed():
             return "caller", f"key {event.key}", ""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ari_app.phone.call import Phone
-from ari_app.phone.errors import NothingHeard
+from ari_app.phone.errors import CallEnded, NothingHeard
 
 Pcm = npt.NDArray[np.int16]
 _LOUD = 0.02  # of the peak: below it the end of a recording is silence
@@ -53,16 +53,17 @@ async def converse(
     exchanges: list[Exchange] = []
     await phone.until_quiet(pause, patience)
     for line in lines:
-        if not phone.up:
-            break
-        until = await _speak(phone, line)
         try:
-            answered: float | None = await phone.until_prompt(patience, since=until)
+            until = await _speak(phone, line)
+        except CallEnded:
+            break
+        answered: float | None = None
+        try:
+            answered = await phone.until_prompt(patience, since=until)
             await phone.until_quiet(pause, patience)
-        except NothingHeard:
+        except (CallEnded, NothingHeard):
             if phone.up:
                 raise
-            answered = None
         exchanges.append(Exchange(line.text, until, answered))
     return exchanges
 

@@ -17,7 +17,8 @@ from ari_app.policy.rules import Rule, Then, read_rule
 _TEMPLATES = SandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
 _VARIABLES = frozenset({"choice", "values", "people"})
 _SECTIONS = frozenset(
-    "bundle version language people values intents keys questions prompts texts greeting rules".split()
+    "bundle version language people values intents keys questions prompts texts greeting "
+    "rules".split()
 )
 _LONGEST_BUNDLE = 1 << 20
 _LONGEST_TEXT = 1600

@@ -120,7 +120,7 @@ class SmppGateway:
 
     def start(self) -> None:
         """Bind, and stay bound, in the background."""
-        self._meter.gauge("sms_bind_up", 0, carrier=self._carrier)
+        self._meter.gauge("segue_smpp_bind_up", 0, carrier=self._carrier)
         self._esme.start()
 
     async def wait_up(self, timeout: float) -> None:
@@ -154,7 +154,7 @@ class SmppGateway:
             raise
         self._count("accepted")
         self._meter.observe(
-            "sms_submit_seconds", self._clock.monotonic() - started, carrier=self._carrier
+            "segue_smpp_submit_seconds", self._clock.monotonic() - started, carrier=self._carrier
         )
         logger.info("message %s to %s taken in %d segments", text.message, text.to.masked, len(ids))
         return Accepted(self._carrier, ids)
@@ -314,20 +314,20 @@ class SmppGateway:
     # -- the bind -----------------------------------------------------------------------------
 
     def _bound(self) -> None:
-        self._meter.gauge("sms_bind_up", 1, carrier=self._carrier)
+        self._meter.gauge("segue_smpp_bind_up", 1, carrier=self._carrier)
 
     def _unbound(self, reason: str) -> None:
-        self._meter.gauge("sms_bind_up", 0, carrier=self._carrier)
+        self._meter.gauge("segue_smpp_bind_up", 0, carrier=self._carrier)
 
     def _refused_bind(self, error: BindRefused) -> None:
-        self._meter.count("sms_bind_refused_total", carrier=self._carrier)
+        self._meter.count("segue_smpp_bind_refused_total", carrier=self._carrier)
         self._on_alarm(CarrierUnavailable(f"the SMSC of {self._carrier} refuses the bind: {error}"))
 
     def _count(self, outcome: str) -> None:
-        self._meter.count("sms_submitted_total", carrier=self._carrier, outcome=outcome)
+        self._meter.count("segue_smpp_submits_total", carrier=self._carrier, outcome=outcome)
 
     def _received(self, kind: str) -> None:
-        self._meter.count("sms_received_total", carrier=self._carrier, kind=kind)
+        self._meter.count("segue_smpp_received_total", carrier=self._carrier, kind=kind)
 
 
 def _is_transient(error: SmppError) -> bool:

@@ -79,6 +79,7 @@ class Endpointer:
         self._voiced = 0.0  # seconds of voice in this turn
         self._first = 0.0  # when its first frame began
         self._last = 0.0  # when its last voice ended
+        self._ended = -_RECOGNISER_LAG  # when the last turn was ended
         self._text = ""
         self._speaking = False
         self._deaf = False  # a noise goes on: only a pause or a word makes it speech again
@@ -107,6 +108,9 @@ class Endpointer:
         ended = self._over(now)
         if ended is not None:
             return ended
+        if not self._speaking and now - _RECOGNISER_LAG < self._ended:
+            # Words of the turn that is over, on their way when it ended: not a new turn.
+            return None
         if text and text != self._text:
             self._text = text
             self._deaf = False
@@ -161,6 +165,6 @@ class Endpointer:
         else:
             return None
         ended = EndOfTurn(now, self._first, self._last, reason)
-        self._voiced, self._text, self._speaking = 0.0, "", False
+        self._voiced, self._text, self._speaking, self._ended = 0.0, "", False, now
         self._deaf = reason is Ending.NO_WORDS
         return ended

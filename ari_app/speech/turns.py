@@ -10,8 +10,8 @@ from ari_app.speech.endpointing import (
     OPEN,
     YES_NO,
     Decision,
-    Endpointer,
     EndOfTurn,
+    Endpointer,
     Profile,
     SpeechStarted,
 )

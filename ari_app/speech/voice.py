@@ -35,6 +35,7 @@ VOICES: Mapping[str, str] = {
 _SHAPE = "2"  # change it when `shape` changes: prompts on disk are made anew
 _LEVEL = 32768 * 10 ** (-20 / 20)  # root mean square of speech at -20 dBFS
 _PEAK = 32000.0
+_INAUDIBLE = 32.0  # -60 dBFS: espeak-ng's rest for a text without a sound
 _SILENT = 10 ** (-45 / 20)  # of the loudest sample
 _ACTIVE = 10 ** (-30 / 20)  # of the loudest frame: what counts as speech for the level
 _FRAME = RATE // 50
@@ -167,9 +168,9 @@ def shape(samples: Samples) -> Samples:
     """
     loud = np.abs(samples.astype(np.float32))
     peak = float(loud.max(initial=0.0))
-    if not peak:
+    if peak < _INAUDIBLE:
         return np.zeros(0, np.int16)
-    (audible,) = np.nonzero(loud >= max(peak * _SILENT, 1.0))
+    (audible,) = np.nonzero(loud >= peak * _SILENT)
     speech = samples[max(audible[0] - _FADE, 0) : audible[-1] + 1 + _FADE].astype(np.float32)
     speech *= min(_LEVEL / _speech_level(speech), _PEAK / peak)
     ramp = np.linspace(0.0, 1.0, min(_FADE, speech.size // 2), dtype=np.float32)

@@ -135,14 +135,14 @@ async def test_a_text_is_taken_and_its_receipt_comes_in(
         accepted = await port.send(text())
         await until(lambda: bool(inbox.receipts))
         assert port.up
-        assert figures.gauges["sms_bind_up"] == 1
+        assert figures.gauges["segue_smpp_bind_up"] == 1
     assert accepted.carrier == "main"
     assert inbox.receipts == [Receipt("main", accepted.ids[0], "DELIVRD", "000")]
     (taken,) = smsc.accepted
     assert (taken.text, taken.sender, taken.recipient) == ("hello", "36200", "33123456789")
     assert not gateway.up
-    assert figures.gauges["sms_bind_up"] == 0
-    assert figures.counted["sms_submitted_total main accepted"] == 1
+    assert figures.gauges["segue_smpp_bind_up"] == 0
+    assert figures.counted["segue_smpp_submits_total main accepted"] == 1
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ async def test_a_session_lost_after_the_write_leaves_the_fate_unknown(
             await gateway.send(text())
         await gateway.wait_up(5.0)
         assert (await gateway.send(text())).ids
-    assert figures.counted["sms_submitted_total main unknown"] == 1
+    assert figures.counted["segue_smpp_submits_total main unknown"] == 1
 
 
 async def test_one_part_of_unknown_fate_makes_the_text_unknown(
@@ -321,8 +321,8 @@ async def test_an_unreadable_receipt_is_answered_and_counted(
         (connection,) = smsc.connections
         assert await connection.deliver(pdu, 5.0) == 0
         assert await connection.deliver(DeliverSm(esm_class=8), 5.0) == 0
-    assert figures.counted["sms_received_total main unreadable_receipt"] == 1
-    assert figures.counted["sms_received_total main acknowledgement"] == 1
+    assert figures.counted["segue_smpp_received_total main unreadable_receipt"] == 1
+    assert figures.counted["segue_smpp_received_total main acknowledgement"] == 1
     assert inbox.texts == []
 
 
@@ -380,7 +380,7 @@ async def test_a_text_whose_rest_never_comes_is_handed_in_with_its_gap(
             assert await connection.deliver(pdu, 5.0) == 0
         await until(lambda: bool(inbox.texts))
     assert inbox.texts[0].body == "a" * 306 + "[…]"
-    assert figures.counted["sms_received_total main text_with_gaps"] == 1
+    assert figures.counted["segue_smpp_received_total main text_with_gaps"] == 1
 
 
 async def test_no_log_line_has_a_password_text_or_number(

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -183,6 +184,7 @@ async def test_finishing_twice_at_once_gives_each_its_turn(espeak: Espeak) -> No
         call.say(voice)
         first, second = await asyncio.gather(call.ear.finish(), call.ear.finish())
     assert (first.text, second.text) == ("yes please", "")
+    assert call.partials == []  # all of them came after the turn was over
 
 
 async def test_calls_go_to_the_least_loaded_worker() -> None:
@@ -368,3 +370,43 @@ async def test_a_rate_that_would_hang_libvosk_does_not_reach_it() -> None:
     workers = AsrWorkers(facts, 1, PrometheusMeter(strict=True))
     with pytest.raises(ModelUnavailable):
         await workers.start()
+
+
+# -- the end of the service -------------------------------------------------------------------
+
+ORPHANS = """
+import asyncio, os, signal
+from ari_app.speech.model import load_model_facts, mini_model_path
+from ari_app.speech.recognisers import AsrWorkers
+from ari_app.telemetry.meter import PrometheusMeter
+
+async def main():
+    workers = AsrWorkers(load_model_facts(mini_model_path()), 2, PrometheusMeter(), 60)
+    await workers.start()
+    ears = [await workers.open(lambda text: None, lambda: None) for _ in range(2)]
+    os.kill(ears[0].worker, signal.SIGSTOP)  # as if it hung inside libvosk
+    print(*(ear.worker for ear in ears), flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_workers_die_with_a_service_that_is_killed_even_one_that_hangs() -> None:
+    service = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ORPHANS), stdout=asyncio.subprocess.PIPE
+    )
+    assert service.stdout is not None
+    pids = [int(pid) for pid in (await service.stdout.readline()).split()]
+    assert len(set(pids)) == 2
+    service.kill()
+    await service.communicate()
+    await until(lambda: not any(map(runs, pids)))
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there; a zombie, which nobody here may reap, is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

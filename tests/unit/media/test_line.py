@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -253,7 +254,7 @@ async def test_after_a_short_delay_the_missed_packets_follow(story: LineStory) -
     await story.beat()
     story.clock.advance(0.06)
     packets = [await story.peer.receive() for _ in range(3)]
-    assert [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in zip(packets, packets[1:])] == [
+    assert [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(packets)] == [
         160,
         160,
     ]

@@ -132,9 +132,19 @@ def test_speech_after_a_noise_that_paused_is_heard_again() -> None:
     assert len(story.starts) == 2
 
 
+def test_words_that_come_after_the_end_of_their_turn_start_no_other() -> None:
+    story = Story(YES_NO)
+    story.speech(0.5)
+    story.recognised("yes")
+    story.silence(0.4)
+    story.recognised("yes please")
+    story.silence(0.4)
+    assert len(story.starts) == len(story.ends) == 1
+
+
 def test_words_inside_a_noise_make_it_speech_again() -> None:
     story = Story(OPEN)
-    story.speech(6.0)
+    story.speech(6.0)  # given up after 5
     story.recognised("help")
     assert len(story.starts) == 2
 

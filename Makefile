@@ -1,0 +1,81 @@
+# What a person can do here. `make help` prints it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
+JOBS   ?= 4
+
+.PHONY: help needs setup demo run check lint types arch dead fmt test unit docs bench-call sizes untested lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+needs: ## say what is missing on this machine, and the package that has it
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): run 'apt-get install python3 python3-venv'."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: install Python 3.11 or newer, then 'make PYTHON=python3.11 …'."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv: run 'apt-get install python3-venv'."; exit 1; }
+	@command -v git >/dev/null || { echo "There is no git: run 'apt-get install git'."; exit 1; }
+
+# The lock has hashes; nothing else is installed.
+$(VENV)/locked: requirements-dev.lock pyproject.toml | needs
+	@echo "making $(VENV) from requirements-dev.lock"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+setup: $(VENV)/locked ## the virtual environment
+
+demo: setup ## a call becomes a delivered text; SAY="other words" (turns with |), KEEP=1 leaves it running
+	@$(BIN)/segue demo $(if $(SAY),--say "$(SAY)") $(if $(KEEP),--keep)
+
+run: setup ## the service, with /etc/segue/segue.toml or $SEGUE_CONFIG
+	@$(BIN)/segue run
+
+check: lint types arch dead ## everything that needs no running: before every commit
+
+lint: setup ## ruff, format included
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+arch: setup ## import-linter: the one-way arrows
+	@$(BIN)/lint-imports
+
+dead: setup ## vulture
+	@$(BIN)/vulture
+
+fmt: setup ## one format
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+test: setup ## unit, properties, integration, acceptance; on the real Asterisk, Vosk and sockets
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+unit: setup ## the fast part: unit and properties
+	@$(BIN)/pytest -n $(JOBS) -q tests/unit tests/properties
+
+docs: setup ## write the generated pages of docs/
+	@$(BIN)/segue docs docs
+
+bench-call: setup ## latency in packets and PDUs, CPU for each call
+	@$(BIN)/segue bench call
+
+sizes: setup ## the largest files and longest functions (information)
+	@git ls-files '*.py' | xargs wc -l | sort -rn | sed -n 2,12p
+
+untested: setup ## modules without a test file of their own
+	@for f in $$(git ls-files 'ari_app/*.py' 'smpp/*.py' 'asterisk/*.py' | grep -v __init__); do \
+		m=$$(basename $$f .py); git ls-files 'tests/*.py' | grep -q "test_.*$$m" || echo $$f; done
+
+lock: ## make the lock files again (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## what was built; not the fetched Asterisk
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

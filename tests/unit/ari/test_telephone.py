@@ -1,0 +1,361 @@
+"""The telephone on a link that is scripted: what it asks, what it tells, in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from ari_app.ari import events
+from ari_app.ari.requests import Request
+from ari_app.ari.telephone import AriTelephone
+from ari_app.errors import AriRefused, PbxUnavailable
+from ari_app.ports import Exit, IncomingCall
+from tests.unit.ari.fake_ari import eventually
+
+LOCAL = {"channelvars": {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": "4000"}}
+
+
+class Script:
+    """A link that answers by operation; an exception among the answers is raised."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.answers: dict[str, list[Any]] = {}
+        self.standing: dict[str, Any] = {
+            "application": {"channel_ids": [], "bridge_ids": []},
+            "list_bridges": [],
+            "external_media": LOCAL,
+        }
+        self.during: dict[str, Any] = {}
+
+    async def request(self, request: Request) -> Any:
+        self.asked.append(request)
+        if happening := self.during.get(request.operation):
+            happening()
+        await asyncio.sleep(0)
+        queue = self.answers.get(request.operation)
+        answer = queue.pop(0) if queue else self.standing.get(request.operation)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def operations(self) -> list[str]:
+        return [request.operation for request in self.asked]
+
+
+class Calls:
+    """Remembers what the telephone told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def call_entered(self, call: IncomingCall) -> None:
+        self.told.append(("entered", call.channel, call.did, call.caller))
+
+    def key_pressed(self, channel: str, key: str) -> None:
+        self.told.append(("key", channel, key))
+
+    def caller_gone(self, channel: str, cause: str) -> None:
+        self.told.append(("gone", channel, cause))
+
+    def pbx_lost(self) -> None:
+        self.told.append(("lost",))
+
+    def pbx_back(self, channels: frozenset[str]) -> None:
+        self.told.append(("back", *sorted(channels)))
+
+
+class Story:
+    """Given a telephone on a scripted link."""
+
+    def __init__(self, *, deadline: float = 10.0) -> None:
+        self.link = Script()
+        self.calls = Calls()
+        self.live: set[str] = set()
+        self.replaced = 0
+        self.telephone = AriTelephone(
+            "segue", self.calls, self.live.__contains__, self._on_replaced, deadline=deadline
+        )
+        self.telephone.use(self.link)
+
+    def _on_replaced(self) -> None:
+        self.replaced += 1
+
+    def happens(self, *happenings: events.AriEvent) -> None:
+        for event in happenings:
+            self.telephone.event(event)
+
+    def enters(self, channel: str, *args: str, caller: str = "") -> None:
+        self.happens(events.StasisStart(channel, args, caller))
+
+    def connect(self) -> asyncio.Task[tuple[str, int]]:
+        return asyncio.create_task(
+            self.telephone.connect_media("1.1", "call_1", "127.0.0.1", 20000, "slin16")
+        )
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def refusal(status: int) -> AriRefused:
+    return AriRefused(status, "it", "no")
+
+
+# -- callers ---------------------------------------------------------------------------------
+
+
+def test_a_caller_enters_with_what_the_dialplan_says(story: Story) -> None:
+    story.enters("1.1", "inbound", "+33100", "+33612", caller="0612")
+    assert story.calls.told == [("entered", "1.1", "+33100", "+33612")]
+
+
+def test_without_a_word_of_the_dialplan_the_signalled_number_counts(story: Story) -> None:
+    story.enters("1.1", "inbound", "+33100", caller="+33612")
+    story.enters("1.2", "inbound", "+33100", caller="anonymous")
+    assert [told[3] for told in story.calls.told] == ["+33612", ""]
+
+
+def test_a_number_that_the_dialplan_withholds_stays_withheld(story: Story) -> None:
+    story.enters("1.1", "inbound", "+33100", "", caller="+33612")
+    assert story.calls.told == [("entered", "1.1", "+33100", "")]
+
+
+def test_a_channel_with_other_arguments_is_ignored_with_a_line_in_the_log(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        story.enters("1.1", "outbound", "+33699887766")
+        story.enters("1.2")
+        story.happens(events.StasisEnd("1.1"))
+    assert story.calls.told == []
+    assert "channel 1.1" in caplog.text
+    assert "+33699887766" not in caplog.text
+
+
+def test_a_leg_is_no_caller(story: Story) -> None:
+    story.enters("em-call_1", "media", "call_1")
+    story.happens(
+        events.ChannelDtmfReceived("em-call_1", "1", 100),
+        events.StasisEnd("em-call_1"),
+        events.ChannelDestroyed("em-call_1", 16),
+    )
+    assert story.calls.told == []
+
+
+def test_a_key_is_told(story: Story) -> None:
+    story.happens(events.ChannelDtmfReceived("1.1", "5", 100))
+    assert story.calls.told == [("key", "1.1", "5")]
+
+
+def test_a_hang_up_is_told_once(story: Story) -> None:
+    story.enters("1.1", "inbound", "+33100", "")
+    story.happens(
+        events.ChannelHangupRequest("1.1", 16),
+        events.ChannelHangupRequest("1.1", 16),
+        events.StasisEnd("1.1"),
+        events.ChannelDestroyed("1.1", 16),
+    )
+    assert story.calls.told[1:] == [("gone", "1.1", "hangup")]
+
+
+def test_a_caller_who_goes_on_in_the_dialplan_has_left(story: Story) -> None:
+    story.enters("1.1", "inbound", "+33100", "")
+    story.happens(events.StasisEnd("1.1"), events.ChannelDestroyed("1.1", 16))
+    assert story.calls.told[1:] == [("gone", "1.1", "left")]
+
+
+# -- media -----------------------------------------------------------------------------------
+
+
+async def test_the_leg_joins_only_after_it_has_entered(story: Story) -> None:
+    connecting = story.connect()
+    await eventually(lambda: "external_media" in story.link.operations)
+    await asyncio.sleep(0)
+    assert "add_channel" not in story.link.operations
+    story.enters("em-call_1", "media", "call_1")
+    assert await connecting == ("127.0.0.1", 4000)
+    assert story.link.operations[-1] == "add_channel"
+    assert dict(story.link.asked[-1].query) == {"channel": "1.1,em-call_1"}
+
+
+async def test_the_leg_may_enter_before_the_answer(story: Story) -> None:
+    story.link.during["external_media"] = lambda: story.enters("em-call_1", "media", "call_1")
+    assert await story.connect() == ("127.0.0.1", 4000)
+
+
+async def test_a_leg_that_never_enters_is_unavailable() -> None:
+    story = Story(deadline=0.05)
+    with pytest.raises(PbxUnavailable, match="nothing is heard of channel em-call_1"):
+        await story.connect()
+
+
+async def test_a_bridge_that_is_there_already_is_used(story: Story) -> None:
+    story.link.answers["create_bridge"] = [refusal(409)]
+    story.link.during["external_media"] = lambda: story.enters("em-call_1", "media", "call_1")
+    assert await story.connect() == ("127.0.0.1", 4000)
+
+
+async def test_a_leg_from_an_attempt_before_is_replaced(story: Story) -> None:
+    story.link.answers["external_media"] = [refusal(500), LOCAL]
+    story.link.during["hang_up"] = lambda: story.happens(events.ChannelDestroyed("em-call_1", 16))
+    connecting = story.connect()
+    await eventually(lambda: story.link.operations.count("external_media") == 2)
+    story.enters("em-call_1", "media", "call_1")
+    assert await connecting == ("127.0.0.1", 4000)
+
+
+async def test_a_format_that_asterisk_does_not_know_is_refused(story: Story) -> None:
+    story.link.answers["external_media"] = [refusal(500)]
+    story.link.answers["hang_up"] = [refusal(404)]
+    with pytest.raises(AriRefused) as refused:
+        await story.connect()
+    assert refused.value.status == 500
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"channelvars": {"UNICASTRTP_LOCAL_PORT": "x"}}])
+async def test_a_leg_without_an_address_is_unavailable(story: Story, answer: Any) -> None:
+    story.link.standing["external_media"] = answer
+    with pytest.raises(PbxUnavailable, match="where it takes our RTP"):
+        await story.connect()
+
+
+async def test_release_forgives_what_is_gone(story: Story) -> None:
+    story.link.answers["hang_up"] = [refusal(404)]
+    story.link.answers["delete_bridge"] = [refusal(404)]
+    await story.telephone.release("call_1")
+    assert [str(request) for request in story.link.asked] == [
+        "DELETE /channels/em-call_1",
+        "DELETE /bridges/br-call_1",
+    ]
+
+
+async def test_release_deletes_the_bridge_although_the_leg_fails(story: Story) -> None:
+    story.link.answers["hang_up"] = [PbxUnavailable("no answer")]
+    with pytest.raises(PbxUnavailable):
+        await story.telephone.release("call_1")
+    assert "delete_bridge" in story.link.operations
+
+
+# -- leaving ---------------------------------------------------------------------------------
+
+
+async def test_a_call_leaves_with_its_variables_in_two_requests(story: Story) -> None:
+    await story.telephone.leave("1.1", Exit.HANDOFF, {"SEGUE_REASON": "asked", "SEGUE_EXIT": "x"})
+    assert story.link.operations == ["set_variables", "continue_in_dialplan"]
+    assert story.link.asked[0].body == {
+        "variables": {"SEGUE_REASON": "asked", "SEGUE_EXIT": "handoff"}
+    }
+
+
+async def test_an_older_asterisk_is_told_one_by_one_and_remembered(story: Story) -> None:
+    story.link.standing["set_variables"] = refusal(404)
+    await story.telephone.leave("1.1", Exit.DONE, {"A": "1"})
+    await story.telephone.leave("1.2", Exit.DONE, {})
+    assert story.link.operations == [
+        "set_variables",
+        "set_variable",
+        "set_variable",
+        "continue_in_dialplan",
+        "set_variable",
+        "continue_in_dialplan",
+    ]
+
+
+async def test_a_caller_who_is_gone_does_not_make_asterisk_old(story: Story) -> None:
+    story.link.answers["set_variables"] = [refusal(404)]
+    story.link.answers["set_variable"] = [refusal(404)]
+    with pytest.raises(AriRefused):
+        await story.telephone.leave("1.1", Exit.DONE, {})
+    await story.telephone.leave("1.2", Exit.DONE, {})
+    assert story.link.operations[-2:] == ["set_variables", "continue_in_dialplan"]
+
+
+async def test_hanging_up_who_is_gone_is_fine_and_other_refusals_are_not(story: Story) -> None:
+    story.link.answers["hang_up"] = [refusal(404), refusal(500)]
+    await story.telephone.hang_up("1.1")
+    with pytest.raises(AriRefused):
+        await story.telephone.hang_up("1.1")
+
+
+# -- the link --------------------------------------------------------------------------------
+
+
+async def test_the_first_connection_tells_who_is_there(story: Story) -> None:
+    story.link.standing["application"] = {"channel_ids": ["1.1", "em-call_0"]}
+    await story.telephone.connected()
+    assert story.calls.told == [("back", "1.1")]
+    story.happens(events.StasisEnd("1.1"))
+    assert story.calls.told[1:] == [("gone", "1.1", "left")]
+
+
+async def test_who_went_while_the_link_was_down_is_gone_before_the_link_is_back(
+    story: Story,
+) -> None:
+    await story.telephone.connected()
+    story.enters("1.1", "inbound", "+33100", "")
+    story.enters("1.2", "inbound", "+33100", "")
+    story.telephone.lost()
+    story.link.standing["application"] = {"channel_ids": ["1.2"]}
+    await story.telephone.connected()
+    assert story.calls.told[3:] == [("lost",), ("gone", "1.1", "lost"), ("back", "1.2")]
+
+
+async def test_who_enters_while_the_answer_is_on_its_way_is_there(story: Story) -> None:
+    story.link.during["application"] = lambda: story.enters("1.9", "inbound", "+33100", "")
+    await story.telephone.connected()
+    assert story.calls.told[-1] == ("back", "1.9")
+
+
+async def test_who_goes_while_the_answer_is_on_its_way_is_gone_once(story: Story) -> None:
+    await story.telephone.connected()
+    story.enters("1.1", "inbound", "+33100", "")
+    story.telephone.lost()
+    story.link.standing["application"] = {"channel_ids": ["1.1"]}
+    story.link.during["application"] = lambda: story.happens(events.StasisEnd("1.1"))
+    await story.telephone.connected()
+    assert story.calls.told[2:] == [("lost",), ("gone", "1.1", "left"), ("back",)]
+
+
+async def test_an_opening_that_failed_is_no_second_loss(story: Story) -> None:
+    await story.telephone.connected()
+    story.telephone.lost()
+    story.link.answers["application"] = [PbxUnavailable("no answer")]
+    with pytest.raises(PbxUnavailable):
+        await story.telephone.connected()
+    story.telephone.lost()
+    assert story.calls.told == [("back",), ("lost",)]
+
+
+async def test_orphans_are_swept_and_what_is_live_or_not_ours_is_left(story: Story) -> None:
+    story.live.add("call_live")
+    story.link.standing["application"] = {"channel_ids": ["em-call_old", "em-call_live", "1.1"]}
+    story.link.standing["list_bridges"] = [
+        {"id": "br-call_old", "name": "segue"},
+        {"id": "br-call_live", "name": "segue"},
+        {"id": "br-call_theirs", "name": "another"},
+        {"id": "conference", "name": "segue"},
+    ]
+    story.link.answers["hang_up"] = [refusal(404)]
+    await story.telephone.connected()
+    assert [str(r) for r in story.link.asked if r.method == "DELETE"] == [
+        "DELETE /channels/em-call_old",
+        "DELETE /bridges/br-call_old",
+    ]
+
+
+def test_a_replacement_is_passed_on(story: Story) -> None:
+    story.telephone.replaced()
+    assert story.replaced == 1
+
+
+async def test_a_telephone_without_a_link_is_a_fault_of_ours() -> None:
+    calls = Calls()
+    telephone = AriTelephone("segue", calls, lambda call: False, lambda: None)
+    with pytest.raises(RuntimeError, match="use\\(\\) comes before"):
+        await telephone.answer("1.1")
