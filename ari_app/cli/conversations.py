@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 
@@ -57,7 +59,9 @@ def show_one(config: Path | None, id: str, as_json: bool, svg: Path | None) -> N
     elif svg is not None:
         drawn = Console(record=True, width=150, file=io.StringIO())
         drawn.print(table(envelopes))
-        drawn.save_svg(str(svg), title="segue conversation show")
+        # No font from elsewhere: the picture must not call out when it is opened.
+        plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        drawn.save_svg(str(svg), title="segue conversation show", code_format=plain)
     else:
         Console().print(table(envelopes))
 

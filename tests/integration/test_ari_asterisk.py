@@ -109,11 +109,14 @@ class PhoneStory:
             await eventually(lambda: len(self.calls.entered) > before)
         return channel
 
-    async def ids(self, client: AriClient) -> set[str]:
-        """Every channel and bridge of the PBX."""
-        things = await client.request(requests.list_channels())
-        things += await client.request(requests.list_bridges())
-        return {thing["id"] for thing in things}
+    async def gone(self, client: AriClient, *ids: str) -> None:
+        """Return when none of these channels and bridges is left: deleting takes a moment."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                things = await client.request(requests.list_channels())
+                things += await client.request(requests.list_bridges())
+                if not {thing["id"] for thing in things} & set(ids):
+                    return
 
     async def aclose(self) -> None:
         for client in self.clients:
@@ -159,7 +162,7 @@ async def test_a_caller_enters_is_bridged_and_released(
     await telephone.release(call)
     await telephone.hang_up(channel)
     await eventually(lambda: story.calls.gone == [(channel, "hangup")])
-    assert not {f"br-{call}", f"em-{call}", channel} & await story.ids(client)
+    await story.gone(client, f"br-{call}", f"em-{call}", channel)
 
 
 async def test_connecting_again_makes_a_new_leg(story: PhoneStory, over_websocket: bool) -> None:
@@ -251,7 +254,7 @@ async def test_a_new_process_finds_the_callers_and_sweeps_the_legs_of_the_old(
 
     again, client = await story.link()
     assert story.calls.back == {channel}
-    assert not {f"br-{call}", f"em-{call}", empty} & await story.ids(client)
+    await story.gone(client, f"br-{call}", f"em-{call}", empty)
     await again.hang_up(channel)
     await eventually(lambda: (channel, "hangup") in story.calls.gone)
 
