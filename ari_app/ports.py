@@ -241,6 +241,9 @@ class TurnDetector(Protocol):
     def partial(self, text: str, at: float) -> None:
         """What the recogniser has understood so far of this turn."""
 
+    def poll(self, now: float) -> TurnSign | None:
+        """Time passes without audio: a phone may stop sending when its caller is silent."""
+
 
 # -- texts (sms) ------------------------------------------------------------------------------
 

@@ -132,7 +132,10 @@ class CallSession:
         if self._recogniser is None or not self._hearing:
             return
         self._recogniser.feed(pcm)
-        match self._detector.heard(pcm, at):
+        self._follow_sign(self._detector.heard(pcm, at))
+
+    def _follow_sign(self, sign: TurnSign | None) -> None:
+        match sign:
             case TurnSign.STARTED:
                 self._dialogue.speech_started()
             case TurnSign.ENDED:
@@ -414,7 +417,10 @@ class CallSession:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            self._follow(self._dialogue.tick(self._tools.clock.monotonic()))
+            now = self._tools.clock.monotonic()
+            if self._hearing:
+                self._follow_sign(self._detector.poll(now))
+            self._follow(self._dialogue.tick(now))
 
     # -- the log --------------------------------------------------------------------------------
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ari_app.cli.processes import Process
+from ari_app.errors import Unavailable
+from asterisk.fetch import AsteriskMissing, find_root
 from smpp.control import ControlClient
 
 DID = "+15550100"
 SENDER = "+15550199"
 CALLER = "+12025550123"
-_FETCH_PATIENCE = 600.0  # the first time Asterisk is fetched
 _START_PATIENCE = 60.0
 _SYSTEM_ID = "segue"
 _BIND_PASSWORD = "rehearse"  # noqa: S105  of the simulator, on loopback, for this run
@@ -49,9 +51,10 @@ async def raised(
     _make(folder)
     async with contextlib.AsyncExitStack() as stack:
         step("private Asterisk")
+        await _fetched(step)
         pbx = Process(folder, "pbx", "pbx")
         stack.push_async_callback(pbx.stop)
-        asterisk = await pbx.start(_FETCH_PATIENCE)
+        asterisk = await pbx.start(_START_PATIENCE)
 
         step("carrier simulator")
         smsc_secret = _secret(folder / "smpp.secret", _BIND_PASSWORD)
@@ -113,6 +116,14 @@ folder = "{folder / "handoffs"}"
             smsc=smsc,
             service=service,
         )
+
+
+async def _fetched(step: Callable[[str], None]) -> None:
+    """Fetch Asterisk here, the first time, where the steps can be shown."""
+    try:
+        await asyncio.to_thread(find_root, step)
+    except AsteriskMissing as error:
+        raise Unavailable(str(error)) from error
 
 
 def _make(folder: Path) -> None:

@@ -49,6 +49,10 @@ class Turns:
         """See the port; what it decides is told with the next frame."""
         self._held = self._sign(self._endpointer.partial(text, at)) or self._held
 
+    def poll(self, now: float) -> TurnSign | None:
+        """See the port."""
+        return self._sign(self._endpointer.poll(now))
+
     def _sign(self, decision: Decision | None) -> TurnSign | None:
         match decision:
             case SpeechStarted():
