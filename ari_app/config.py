@@ -200,11 +200,27 @@ def load(path: Path | None = None) -> Settings:
     """
     named = path or (Path(p) if (p := os.environ.get("SEGUE_CONFIG")) else None)
     document = _read(named or DEFAULT_PATH, must_exist=named is not None)
-    where = str(named or DEFAULT_PATH)
+    _check_environment()
     try:
         return Settings(**document)
     except ValidationError as error:
-        raise SettingsError(f"{where}: {_sentence(error.errors()[0])}") from None
+        wrong = error.errors()[0]
+        variable = "SEGUE_" + "__".join(str(part).upper() for part in wrong["loc"])
+        where = variable if variable in os.environ else str(named or DEFAULT_PATH)
+        raise SettingsError(f"{where}: {_sentence(wrong)}") from None
+
+
+def _check_environment() -> None:
+    """SettingsError for a variable that looks like a setting and is none."""
+    for variable in os.environ:
+        room, nested, _ = variable.removeprefix("SEGUE_").lower().partition("__")
+        if not variable.startswith("SEGUE_"):
+            continue
+        if not nested and room in Settings.model_fields:
+            raise SettingsError(f"{variable} is a whole section: set {variable}__<KEY>")
+        if nested and room not in Settings.model_fields:
+            hint = _hint(room, list(Settings.model_fields))
+            raise SettingsError(f"{variable}: unknown setting [{room}]{hint}")
 
 
 def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
@@ -229,9 +245,12 @@ def _sentence(error: ErrorDetails) -> str:
     known: list[str] = list(Settings.model_fields)
     if len(place) > 1 and section is not None:
         known = list(type(section.default).model_fields)
-    close = difflib.get_close_matches(place[-1], known, 1)
-    hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
-    return f"unknown setting {name}{hint}"
+    return f"unknown setting {name}{_hint(place[-1], known)}"
+
+
+def _hint(written: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(written, known, 1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
 
 
 def read_secret(file: Path | None, credential: str, setting: str) -> str | None:

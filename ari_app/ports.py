@@ -76,13 +76,19 @@ class CallEvents(Protocol):
         """One DTMF key: 0-9, *, #, A-D."""
 
     def caller_gone(self, channel: str, cause: str) -> None:
-        """The channel has left Stasis or hung up; cause is a short word such as `hangup`."""
+        """The channel is not ours any more.
+
+        cause: `hangup`, `left` (it went on in the dialplan) or `lost` (while the link was down).
+        """
 
     def pbx_lost(self) -> None:
         """The event stream is down: calls go on in Asterisk, but nothing is heard of them."""
 
     def pbx_back(self, channels: frozenset[str]) -> None:
-        """The event stream is up (also the first time); these channels are in our application."""
+        """The event stream is up (also the first time); these channels are in our application.
+
+        Some may never have entered, such as the other half of a Local channel.
+        """
 
 
 class Telephone(Protocol):
@@ -154,7 +160,7 @@ class Lines(Protocol):
     """Opens lines on free ports of the configured range."""
 
     async def open(self, sink: AudioSink, media_format: str) -> Line:
-        """A new line; media_format is `ulaw` or `slin16`."""
+        """A new line; media_format is `ulaw` or `slin16`. Unavailable if no port is free."""
 
 
 # -- speech -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""An Asterisk 22 unpacked in a folder of its own: nothing is installed, root is not needed."""
+"""Programs of Debian, above all Asterisk 22, unpacked privately: nothing installed, no root."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -41,12 +43,32 @@ _PARTS = (
 _INSTEAD = "set SEGUE_ASTERISK_ROOT to an unpacked Asterisk 22"
 
 
-class AsteriskMissing(Exception):
+class ProgramMissing(Exception):
+    """Not on this machine, and it could not be fetched; the sentence says what to do."""
+
+
+class AsteriskMissing(ProgramMissing):
     """No Asterisk on this machine and none could be fetched; the sentence says what to do."""
 
 
 class _AptFailed(Exception):
-    """One attempt of apt failed; the text is its last complaint."""
+    """One attempt of apt, or of its tools, failed; the text is its last complaint."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of Debian is to be unpacked in one folder, and how to speak of it."""
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    parts: tuple[str, ...]  # what the folder must hold, as patterns below it
+    download: str  # about how much comes through the network
+    space: int  # bytes, while it is made
+    instead: str  # what else a person can do
+    alone: bool = False  # the packages themselves and nothing that they depend on
+    left_out: tuple[str, ...] = ()  # packages that come along and are not unpacked, as patterns
+    missing: type[ProgramMissing] = ProgramMissing  # what is raised
 
 
 def find_root(progress: Progress | None = None) -> Path:
@@ -58,25 +80,38 @@ def find_root(progress: Progress | None = None) -> Path:
     given = os.environ.get("SEGUE_ASTERISK_ROOT")
     if given:
         return _given_root(Path(given).expanduser())
-    target = cached_root()
-    if not missing_parts(target):
+    return unpacked(_asterisk(), cached_root(), progress)
+
+
+def unpacked(wanted: Wanted, target: Path, progress: Progress | None = None) -> Path:
+    """`target`, after whatever is wanted has been unpacked there, once per machine.
+
+    Several processes may ask at once: one fetches, the others wait for it.
+    Raises `wanted.missing`.
+    """
+    if not _missing(wanted.parts, target):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target.with_name(target.name + ".lock")):
-            if missing_parts(target):  # unless somebody else has just made it
-                _fetch(target, progress or _silent)
+            if _missing(wanted.parts, target):  # unless somebody else has just made it
+                _fetch(wanted, target, progress or _silent)
     except OSError as error:
-        raise AsteriskMissing(_sentence_for(error, target.parent)) from error
+        raise wanted.missing(_sentence_for(error, wanted, target.parent)) from error
     return target
 
 
 def cached_root() -> Path:
     """Where the fetched copy lives: below `$XDG_CACHE_HOME`, named after suite and machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not cache.is_absolute():  # unset, empty, or to be ignored by the XDG specification
-        cache = Path.home() / ".cache"
-    return cache / "segue" / "asterisk" / f"{_SUITE}-{os.uname().machine}"
+    return cache() / "asterisk" / f"{_SUITE}-{os.uname().machine}"
+
+
+def cache() -> Path:
+    """Our part of `$XDG_CACHE_HOME`."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not home.is_absolute():  # unset, empty, or to be ignored by the XDG specification
+        home = Path.home() / ".cache"
+    return home / "segue"
 
 
 def can_fetch() -> bool:
@@ -86,7 +121,24 @@ def can_fetch() -> bool:
 
 def missing_parts(root: Path) -> list[str]:
     """The parts that an unpacked Asterisk must have and this folder has not."""
-    return [part for part in _PARTS if not any(root.glob(part))]
+    return _missing(_PARTS, root)
+
+
+def _missing(parts: tuple[str, ...], root: Path) -> list[str]:
+    return [part for part in parts if not any(root.glob(part))]
+
+
+def _asterisk() -> Wanted:
+    return Wanted(
+        name="Asterisk",
+        suite=_SUITE,
+        packages=_PACKAGES,
+        parts=_PARTS,
+        download="about 100 MB",
+        space=_SPACE,
+        instead=_INSTEAD,
+        missing=AsteriskMissing,
+    )
 
 
 def _given_root(root: Path) -> Path:
@@ -111,93 +163,99 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _sentence_for(error: OSError, folder: Path) -> str:
+def _sentence_for(error: OSError, wanted: Wanted, folder: Path) -> str:
     if error.errno == errno.ENOSPC:
         return (
-            f"The disk of {folder} is full, and Asterisk needs {_SPACE // 10**6} MB there: "
-            f"make room, point XDG_CACHE_HOME elsewhere, or {_INSTEAD}."
+            f"The disk of {folder} is full, and {wanted.name} needs "
+            f"{wanted.space // 10**6} MB there: "
+            f"make room, point XDG_CACHE_HOME elsewhere, or {wanted.instead}."
         )
     return (
-        f"Asterisk cannot be unpacked below {folder} ({error.strerror or error}): "
-        f"point XDG_CACHE_HOME to a folder you may write, or {_INSTEAD}."
+        f"{wanted.name} cannot be unpacked below {folder} ({error.strerror or error}): "
+        f"point XDG_CACHE_HOME to a folder you may write, or {wanted.instead}."
     )
 
 
 # -- fetching ---------------------------------------------------------------------------------
 
 
-def _fetch(target: Path, progress: Progress) -> None:
+def _fetch(wanted: Wanted, target: Path, progress: Progress) -> None:
     """Make `target` whole or not at all; the caller holds its lock."""
     if not can_fetch():
-        raise AsteriskMissing(
-            "Asterisk can only be fetched on Debian and its children "
-            f"(no apt-get, dpkg-deb, dpkg or tar here): {_INSTEAD}."
+        raise wanted.missing(
+            f"{wanted.name} can only be fetched on Debian and its children "
+            f"(no apt-get, dpkg-deb, dpkg or tar here): {wanted.instead}."
         )
     if not _KEYRING.exists():
-        raise AsteriskMissing(
+        raise wanted.missing(
             f"Debian's signing keys ({_KEYRING}) are not on this machine: "
-            f"install debian-archive-keyring, or {_INSTEAD}."
+            f"install debian-archive-keyring, or {wanted.instead}."
         )
     for left_over in target.parent.glob(f".{target.name}.*"):  # of a process that was killed
         shutil.rmtree(left_over, ignore_errors=True)
-    if shutil.disk_usage(target.parent).free < _SPACE:
+    if shutil.disk_usage(target.parent).free < wanted.space:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     # Beside the target, so that the last step is a rename; not in /tmp, which may be small.
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        archives = _download(work, progress)
-        unpacked = work / "root"
+        archives = _download(wanted, work, progress)
+        root = work / "root"
         progress(f"Unpacking {len(archives)} packages")
-        _unpack(archives, unpacked)
-        missing = missing_parts(unpacked)
+        _unpack(wanted, archives, root)
+        missing = _missing(wanted.parts, root)
         if missing:
-            raise AsteriskMissing(
-                f"Debian's Asterisk packages no longer hold {missing[0]}: {_INSTEAD}."
+            raise wanted.missing(
+                f"Debian's {wanted.name} packages no longer hold {missing[0]}: {wanted.instead}."
             )
         if target.exists():  # a copy that is not whole, or of an older list of parts
             target.rename(work / "old")
-        unpacked.rename(target)
-        progress(f"Asterisk is in {target}")
+        root.rename(target)
+        progress(f"{wanted.name} is in {target}")
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _download(work: Path, progress: Progress) -> list[Path]:
+def _download(wanted: Wanted, work: Path, progress: Progress) -> list[Path]:
     """Every package of the closure, fetched by apt with a state of its own; tried twice."""
     mirror = os.environ.get("SEGUE_DEBIAN_MIRROR") or _mirror_of_this_machine()
-    env = _private_apt(work, mirror)
-    progress(f"Fetching Asterisk from {mirror} (about 100 MB)")
+    archives = work / "cache" / "archives"
+    progress(f"Fetching {wanted.name} from {mirror} ({wanted.download})")
     try:
-        _run_apt_twice(env, progress)
+        env = _private_apt(work, mirror, wanted.suite)
+        _run_apt_twice(wanted, archives, env, progress)
     except _AptFailed as error:
-        raise AsteriskMissing(
-            f"Asterisk could not be fetched from {mirror} ({error}): check the network, "
-            f"name another mirror in SEGUE_DEBIAN_MIRROR, or {_INSTEAD}."
+        raise wanted.missing(
+            f"{wanted.name} could not be fetched from {mirror} ({error}): check the network, "
+            f"name another mirror in SEGUE_DEBIAN_MIRROR, or {wanted.instead}."
         ) from error
-    return sorted((work / "cache" / "archives").glob("*.deb"))
+    return sorted(archives.glob("*.deb"))
 
 
-def _run_apt_twice(env: dict[str, str], progress: Progress) -> None:
+def _run_apt_twice(wanted: Wanted, archives: Path, env: dict[str, str], progress: Progress) -> None:
     try:
-        _run_apt(env)
+        _run_apt(wanted, archives, env)
     except _AptFailed as error:
         # A mirror in the middle of its own update is right again in seconds.
         progress(f"apt failed ({error}), trying once more")
         time.sleep(_PAUSE)
-        _run_apt(env)
+        _run_apt(wanted, archives, env)
 
 
-def _run_apt(env: dict[str, str]) -> None:
+def _run_apt(wanted: Wanted, archives: Path, env: dict[str, str]) -> None:
     # Without Error-Mode apt calls an update without network a success.
-    _apt(env, "-o", "APT::Update::Error-Mode=any", "update")
-    _apt(env, "--yes", "--download-only", "install", *_PACKAGES)
+    _apt(archives, env, "-o", "APT::Update::Error-Mode=any", "update")
+    if wanted.alone:  # into the folder where we are
+        _apt(archives, env, "download", *wanted.packages)
+    else:
+        _apt(archives, env, "--yes", "--download-only", "install", *wanted.packages)
 
 
-def _apt(env: dict[str, str], *arguments: str) -> None:
+def _apt(folder: Path, env: dict[str, str], *arguments: str) -> None:
     try:
         result = subprocess.run(
             ["apt-get", "-qq", *arguments],
+            cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -216,14 +274,14 @@ def _apt(env: dict[str, str], *arguments: str) -> None:
     raise _AptFailed(last.removeprefix("E:").strip())
 
 
-def _private_apt(work: Path, mirror: str) -> dict[str, str]:
+def _private_apt(work: Path, mirror: str, suite: str) -> dict[str, str]:
     """The environment in which apt sees only our state and never the machine's."""
     for folder in ("lists/partial", "cache/archives/partial", "etc/apt.conf.d"):
         (work / folder).mkdir(parents=True)
     (work / "etc/preferences.d").mkdir()
     # An empty list of installed packages makes apt resolve the whole closure down to libc.
     (work / "status").touch()
-    (work / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {mirror} {_SUITE} main\n")
+    (work / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {mirror} {suite} main\n")
     machine = _output_of("dpkg", "--print-architecture").strip()
     (work / "apt.conf").write_text(
         f"""\
@@ -274,27 +332,27 @@ def _mirror_of_this_machine() -> str:
 
 
 def _output_of(*command: str) -> str:
-    """What a local command prints; AsteriskMissing if it fails."""
+    """What a local command prints; _AptFailed if it fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise AsteriskMissing(
-            f"{command[0]} does not work on this machine ({error}): {_INSTEAD}."
-        ) from error
+        raise _AptFailed(f"{command[0]} does not work on this machine: {error}") from error
 
 
 # -- unpacking --------------------------------------------------------------------------------
 
 
-def _unpack(archives: list[Path], root: Path) -> None:
+def _unpack(wanted: Wanted, archives: list[Path], root: Path) -> None:
     root.mkdir()
     for archive in archives:
-        _unpack_one(archive, root)
+        name = archive.name.partition("_")[0]
+        if not any(fnmatch(name, pattern) for pattern in wanted.left_out):
+            _unpack_one(wanted, archive, root)
         archive.unlink()  # keeps the space that is needed at once small
     (root / "PACKAGES").write_text("".join(f"{_name_and_version(path)}\n" for path in archives))
 
 
-def _unpack_one(archive: Path, root: Path) -> None:
+def _unpack_one(wanted: Wanted, archive: Path, root: Path) -> None:
     # Not `dpkg-deb --extract`: it unpacks pages nobody reads, and devices only root may make.
     with subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(archive)],
@@ -316,7 +374,7 @@ def _unpack_one(archive: Path, root: Path) -> None:
     if "No space left on device" in tar.stderr:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     last = (tar.stderr.splitlines() or ["the archive is damaged"])[-1]
-    raise AsteriskMissing(f"{archive.name} could not be unpacked ({last}): try again.")
+    raise wanted.missing(f"{archive.name} could not be unpacked ({last}): try again.")
 
 
 def _name_and_version(archive: Path) -> str:

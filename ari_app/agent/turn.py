@@ -116,6 +116,7 @@ class Agent:
 
         `state` has what was heard folded in already.
         """
+        state = self._still_open(state, heard)
         meaning, chosen = self._understand(state, heard)
         facts = self._facts(state, heard, meaning, chosen)
         rule = decide(self._bundle.rules, facts)
@@ -162,6 +163,17 @@ class Agent:
             Effect("handoff", handoff, now, record),
         )
 
+    def _still_open(self, state: Conversation, heard: Heard) -> Conversation:
+        """Without what this bundle does not know (it may have changed) or a voice cannot ask."""
+        question = self._bundle.questions.get(state.question or "")
+        if question and heard.channel == "voice" and question.prompt not in self._bundle.prompts:
+            question = None
+        return replace(
+            state,
+            question=state.question if question else None,
+            topic=state.topic if state.topic in self._bundle.topics else None,
+        )
+
     def _understand(self, state: Conversation, heard: Heard) -> tuple[Meaning, str | None]:
         if heard.by == "key":
             return Meaning(self._bundle.keys.get(heard.text), 1.0), None
@@ -177,9 +189,10 @@ class Agent:
         return {
             "channel": heard.channel,
             "by": heard.by,
-            "heard": round(heard.confidence, 3),
+            # Not rounded: what is just below a threshold must stay there.
+            "heard": heard.confidence,
             "intent": meaning.intent,
-            "sure": round(meaning.confidence, 3),
+            "sure": meaning.confidence,
             "topic": state.topic,
             "question": state.question,
             "misses": state.misses,
@@ -216,7 +229,7 @@ class Agent:
         if then.refuse:
             events.append(ConsentRefused(purpose=then.refuse, channel=heard.channel, how=heard.by))
         if then.text and state.number:
-            promised, effect = self._promise(state.number, then, value)
+            promised, effect = self._promise(state, state.number, then, value)
             events.append(promised)
             effects.append(effect)
         outcome = "to people" if then.people else then.handoff
@@ -240,13 +253,15 @@ class Agent:
             wording=f"{self._bundle.hash}/{asked}",
         )
 
-    def _promise(self, number: str, then: Then, value: str) -> tuple[TextPromised, Effect]:
+    def _promise(
+        self, state: Conversation, number: str, then: Then, value: str
+    ) -> tuple[TextPromised, Effect]:
         assert then.text is not None
         now = self._clock.now()
         message = new_id("msg", now, os.urandom(10))
         body = self._bundle.text(then.text, choice=value)
         payload: dict[str, object] = {"to": number, "body": body}
-        if then.refuse:
+        if then.refuse and state.consent.get(then.refuse) is not False:
             payload[_CONFIRMS_REFUSAL] = True
         return (
             TextPromised(message=message, template=then.text, to=number, body=body),
@@ -260,8 +275,8 @@ class Agent:
             Spoken(p, self._bundle.prompt(p, max(state.misses, state.silences - 1, 0)))
             for p in then.say
         ]
-        if then.ask and question and not self._bundle.questions[question].choices:
-            asked = self._bundle.questions[question].prompt
+        asked = self._bundle.questions[question].prompt if then.ask and question else ""
+        if asked in self._bundle.prompts:
             said.append(Spoken(asked, self._bundle.prompt(asked, again)))
         return tuple(said)
 

@@ -33,6 +33,12 @@ _POOL = 8
 _PROBE = 1.0
 
 _HEARTBEAT = 10.0
+
+# Asterisk 22.10.1 that writes an event while its websocket closes keeps the application in its
+# list, inactive, until it is linked again: close in a silence, or after so long without one.
+_SILENCE = 0.05
+_NO_SILENCE = 0.5
+
 _UNBELIEVABLE = 8 * 1024 * 1024  # bytes of one answer
 
 
@@ -112,6 +118,7 @@ class AriClient:
         self._first: asyncio.Future[None] | None = None
         self._up = False
         self._replaced = False
+        self._heard = 0.0  # when the last message came, by the loop's clock
 
     @property
     def up(self) -> bool:
@@ -149,12 +156,20 @@ class AriClient:
     async def aclose(self) -> None:
         """End the link; what is pending fails. Calls go on in Asterisk."""
         if self._keeper is not None:
+            await self._silence()
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def _silence(self) -> None:
+        """Return when Asterisk has said nothing for a moment."""
+        now = asyncio.get_running_loop().time
+        end = now() + _NO_SILENCE
+        while self._up and now() < min(end, self._heard + _SILENCE):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(_SILENCE / 5)
 
     async def _keep(self, give_up_at: float) -> None:
         """Connect again and again; the outermost loop of the link."""
@@ -282,7 +297,9 @@ class AriClient:
     # -- events -----------------------------------------------------------------------------
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
         async for message in socket:
+            self._heard = loop.time()
             if message.type is not aiohttp.WSMsgType.TEXT:
                 self._unreadable("not a text")
                 continue

@@ -57,6 +57,7 @@ class AriTelephone:
         self._opening = True
         self._entered: dict[str, asyncio.Future[None]] = {}  # legs awaited to come
         self._left: dict[str, asyncio.Future[None]] = {}  # legs awaited to go
+        self._legs: set[str] = set()  # asked for and not heard to be gone
         self._many_variables = True
 
     def use(self, link: Requests) -> None:
@@ -106,6 +107,7 @@ class AriTelephone:
             self._ask_unless_gone(requests.hang_up(_LEG + call)),
             self._ask_unless_gone(requests.delete_bridge(_BRIDGE + call)),
         )
+        self._legs.discard(_LEG + call)
 
     async def _create_bridge(self, bridge: str) -> None:
         try:
@@ -115,20 +117,21 @@ class AriTelephone:
                 raise
 
     async def _create_leg(self, wanted: Request, leg: str) -> tuple[str, int]:
-        try:
-            answer = await self._ask(wanted)
-        except AriRefused as error:
-            if error.status not in (409, 500):
-                raise
-            # 500 means a bad format, or a leg of that id from an attempt before: that one may
-            # send to a socket that is not ours any more, so it goes.
-            async with _expected(self._left, leg, self._deadline):
-                try:
-                    await self._ask(requests.hang_up(leg))
-                except AriRefused as gone:
-                    raise (error if gone.status == 404 else gone) from None
-            answer = await self._ask(wanted)
-        return _local_address(answer)
+        if leg in self._legs:
+            # From an attempt before, and its socket may be gone. Asterisk 22.10.1 refuses an id
+            # that is taken with a 500 and keeps half a channel: it then hangs when stopped.
+            await self._remove_leg(leg)
+        self._legs.add(leg)
+        return _local_address(await self._ask(wanted))
+
+    async def _remove_leg(self, leg: str) -> None:
+        async with _expected(self._left, leg, self._deadline):
+            try:
+                await self._ask(requests.hang_up(leg))
+            except AriRefused as error:
+                if error.status != 404:
+                    raise
+                _settle(self._left, leg)
 
     async def _set(self, channel: str, variables: dict[str, str]) -> None:
         if self._many_variables:
@@ -169,6 +172,7 @@ class AriTelephone:
                 self._end(channel, "hangup")
             case events.ChannelDestroyed(channel=channel):
                 self._end(channel, "hangup")
+                self._legs.discard(channel)
                 _settle(self._left, channel)
             case events.ChannelDtmfReceived(channel=channel, digit=digit):
                 if not channel.startswith(_LEG):

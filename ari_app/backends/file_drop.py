@@ -29,11 +29,17 @@ class FileDrop:
         self._folder.mkdir(parents=True, exist_ok=True)
         final = self._folder / f"{handoff}.json"
         half = final.with_suffix(".part")
-        with open(half, "w", encoding="utf-8", opener=_private) as file:
+        # Half a surrogate pair, which UTF-8 has not, becomes its JSON escape.
+        with open(half, "w", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
             json.dump(record, file, ensure_ascii=False, indent=1)
             file.flush()
             os.fsync(file.fileno())
         half.rename(final)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # the name survives a power cut too
+        finally:
+            os.close(folder)
         return final.name
 
 

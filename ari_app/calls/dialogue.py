@@ -15,6 +15,10 @@ from typing import Generic, TypeVar
 
 S = TypeVar("S")
 
+# The recogniser is later than the ear for voice: words without a voice after so long are words
+# of speech that has ended already. Half of that is a tick of the session.
+_LATE = 0.3
+
 
 class Phase(Enum):
     """Whose turn it is."""
@@ -83,14 +87,15 @@ class Dialogue(Generic[S]):
         self._speech = True
         self._ended = False
 
-    def words(self) -> list[Stop[S] | Signal]:
+    def words(self, now: float) -> list[Stop[S] | Signal]:
         """The recogniser understands at least one word."""
         self._words = True
+        self._ended = not self._speech
         # A goodbye is not a question: it is spoken to its end.
         if self.phase is Phase.SPEAKING and self._segments[0][1] and not self._leave:
             segment = self._segments[0][0]
             self._segments = []
-            self._deadline = None
+            self._deadline = now + _LATE
             self.phase = Phase.LISTENING
             return [Stop(segment), Signal.LISTEN]
         return []
@@ -121,10 +126,19 @@ class Dialogue(Generic[S]):
         self.phase = Phase.THINKING
         return stopped
 
+    def deaf(self) -> None:
+        """Nothing will be heard any more: nobody speaks, as far as we know."""
+        self._speech = self._ended = self._words = False
+
     @property
     def takes_keys(self) -> bool:
         """Whether a key can still change anything."""
         return not self._leave and self.phase is not Phase.OVER
+
+    @property
+    def must_be_heard(self) -> bool:
+        """Whether what is spoken now may be cut short by nobody but a key."""
+        return self.phase is Phase.SPEAKING and (self._leave or not self._segments[0][1])
 
     def tick(self, now: float) -> list[Signal]:
         """Time passes; call it several times a second."""
@@ -132,7 +146,7 @@ class Dialogue(Generic[S]):
         if waiting and self._deadline is not None and now >= self._deadline:
             self.phase = Phase.THINKING
             self._deadline = None
-            return [Signal.TAKE_SILENCE]
+            return [Signal.TAKE_WORDS if self._words else Signal.TAKE_SILENCE]
         return []
 
     def _next(self, now: float) -> list[Play[S] | Signal]:

@@ -109,6 +109,8 @@ class CallSession:
         self._speech_ended: float | None = None
         self._exit: Exit | None = None
         self._reason = ""
+        self._evicted: tuple[Exit, str] | None = None
+        self._keys_explained = False
 
     # -- what others tell us --------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class CallSession:
 
     def evict(self, exit: Exit, reason: str) -> None:
         """Give the call to the dialplan now."""
-        self._exit, self._reason = exit, reason
+        self._evicted = exit, reason
         self._signals.put_nowait(None)
 
     def heard(self, pcm: bytes, at: float) -> None:
@@ -157,7 +159,7 @@ class CallSession:
     def _partial(self, text: str) -> None:
         self._detector.partial(text, self._tools.clock.monotonic())
         if text:
-            self._follow(self._dialogue.words())
+            self._follow(self._dialogue.words(self._tools.clock.monotonic()))
 
     def _asr_lost(self) -> None:
         if self._hearing:
@@ -170,21 +172,22 @@ class CallSession:
         """From the first ring to the hand-off record; never raises."""
         cause = "done"
         ticker = asyncio.create_task(self._tick(), name=f"tick {self.id}")
+        ticker.add_done_callback(self._tick_ended)
         try:
             await self._begin()
             await self._talk()
         except _Gone:
             cause = self._gone or "gone"
         except asyncio.CancelledError:
-            cause, self._exit = "cancelled", Exit.ERROR
+            cause = self._fail("cancelled")
         except SegueError as error:
-            cause, self._exit = "error", self._exit or Exit.ERROR
+            cause = self._fail("error")
             if self._gone is None:
                 logger.error("call %s goes to the dialplan: %s", self.id, error)
             else:
                 cause = self._gone
         except Exception:  # outermost of a call: its caller still gets a way out
-            cause, self._exit = "error", Exit.ERROR
+            cause = self._fail("error")
             logger.exception("call %s failed", self.id)
         finally:
             ticker.cancel()
@@ -219,38 +222,49 @@ class CallSession:
             self.channel, self.id, self._line.host, self._line.port, media_format
         )
         self._line.connect(peer)
-        lost = [] if self._hearing else [HearingLost(call=self.id)]
+        lost = [HearingLost(call=self.id)] if self._recogniser is None else []
         opening = self._tools.agent.open_question()
         await self._append([CallAnswered(call=self.id), *lost, opening])
         failpoint("call.after_answered")
         disclosure, question = self._tools.agent.greeting()
         first = await self._segment(disclosure, disclosure=True)
         self._say([(first, False), (await self._segment(question), True)], leave=False)
-        if not self._hearing:
-            self._signals.put_nowait(HearingLost(call=self.id))
+
+    def _fail(self, cause: str) -> str:
+        """The dialplan apologises and finds people, unless they expect the caller already."""
+        if self._exit is not Exit.HANDOFF:
+            self._exit = Exit.ERROR
+        return cause
 
     async def _talk(self) -> None:
         while self._dialogue.phase is not Phase.OVER:
             signal = await self._signals.get()
             if self._gone is not None:
                 raise _Gone
-            if signal is None:
-                return  # evicted
-            await self._take(signal)
+            if self._evicted is not None:
+                self._exit, self._reason = self._evicted
+                return
+            if signal is not None:
+                await self._take(signal)
 
     async def _take(self, signal: Signal | Event) -> None:
         match signal:
             case Signal.TAKE_WORDS:
                 await self._take_words()
-            case Signal.TAKE_SILENCE:
+            case Signal.TAKE_SILENCE if self._dialogue.phase is Phase.THINKING:
+                self._speech_ended = None
                 await self._append([CallerSilent(call=self.id)])
                 await self._decide(Heard("voice", "silence"))
             case Signal():
                 pass
             case HearingLost():
-                stopped = self._interrupt(self._dialogue.key())
-                await self._append([*stopped, signal])
-                await self._decide(Heard("voice", "hearing_lost"))
+                self._dialogue.deaf()
+                await self._append([signal])
+                await self._explain_keys()
+            case DisclosurePlayed():
+                await self._append([signal])
+                if not self._hearing:
+                    await self._explain_keys()
             case KeyPressed(key=key):
                 if self._dialogue.takes_keys:
                     self._speech_ended = self._tools.clock.monotonic()
@@ -260,7 +274,18 @@ class CallSession:
             case _:
                 await self._append([signal])
 
+    async def _explain_keys(self) -> None:
+        """Once, without cutting off what must be heard."""
+        if self._keys_explained or self._dialogue.must_be_heard:
+            return
+        self._keys_explained = True
+        if stopped := self._interrupt(self._dialogue.key()):
+            await self._append(stopped)
+        await self._decide(Heard("voice", "hearing_lost"))
+
     async def _take_words(self) -> None:
+        # A key that came first has made the turn: then the words are a fact, but no turn.
+        turn = self._dialogue.phase is Phase.THINKING
         try:
             utterance = await self._finish_utterance()
         except AsrLost:
@@ -283,7 +308,8 @@ class CallSession:
                 )
             ]
         )
-        await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
+        if turn:
+            await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
 
     async def _finish_utterance(self) -> Utterance:
         if self._recogniser is None:
@@ -421,6 +447,12 @@ class CallSession:
             if self._hearing:
                 self._follow_sign(self._detector.poll(now))
             self._follow(self._dialogue.tick(now))
+
+    def _tick_ended(self, ticker: asyncio.Task[None]) -> None:
+        """Without a sense of time a silent caller would wait for ever."""
+        if not ticker.cancelled() and (error := ticker.exception()) is not None:
+            logger.error("call %s lost its sense of time", self.id, exc_info=error)
+            self.evict(Exit.ERROR, "a fault of ours")
 
     # -- the log --------------------------------------------------------------------------------
 

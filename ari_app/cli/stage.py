@@ -48,7 +48,7 @@ async def raised(
 
     `settings` is TOML of further sections for the service.
     """
-    _make(folder)
+    folder = _made(folder)
     async with contextlib.AsyncExitStack() as stack:
         step("private Asterisk")
         await _fetched(step)
@@ -126,8 +126,9 @@ async def _fetched(step: Callable[[str], None]) -> None:
         raise Unavailable(str(error)) from error
 
 
-def _make(folder: Path) -> None:
+def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
 
 
 def _secret(path: Path, value: object) -> Path:

@@ -170,8 +170,8 @@ class ChoiceMade:
     """The person chose one of what a question offered."""
 
     question: str
-    choice: str
-    value: str
+    choice: str = field(metadata=PERSONAL)
+    value: str = field(metadata=PERSONAL)
 
 
 @_event(1)

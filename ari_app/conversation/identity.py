@@ -11,6 +11,9 @@ import phonenumbers
 
 # ITU-T E.164: at most 15 digits, the first of a country code is never 0.
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
+_POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE
+# What a trunk or SMSC writes for a number; a sender's name is none, whatever digits it has.
+_WRITTEN = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}|\([0-9][0-9 ()./-]{3,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +30,26 @@ class E164:
     def read(cls, text: str, region: str | None = None) -> E164 | None:
         """The number as a trunk or SMSC writes it, or None if it is not one.
 
-        `region` (ISO 3166, such as "US") reads national formats; without it digits that are a
-        valid international number without the plus are taken as that.
+        `region` (ISO 3166, such as "US") reads national formats; digits that are none are read
+        as an international number without its plus, or with 00 instead.
         """
-        for candidate, home in ((text, region), ("+" + text.lstrip("+"), None)):
+        if not _WRITTEN.fullmatch(text.strip()):
+            return None
+        abroad = "+" + text.strip().removeprefix("+").removeprefix("00")
+        for candidate, home in ((text, region), (abroad, None)):
             try:
                 number = phonenumbers.parse(candidate, home)
             except phonenumbers.NumberParseException:
                 continue
-            if phonenumbers.is_possible_number(number):
+            # Not `is_possible_number`: that takes a local number without its area code too.
+            if phonenumbers.is_possible_number_with_reason(number) == _POSSIBLE:
                 written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
                 return cls(written) if _E164.fullmatch(written) else None
         return None
 
     @property
     def masked(self) -> str:
-        """For logs and screens: +331*****89."""
+        """For logs and screens: +331******89."""
         return self.value[:4] + "*" * (len(self.value) - 6) + self.value[-2:]
 
     def subject(self, key: bytes) -> str:

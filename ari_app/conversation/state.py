@@ -120,7 +120,7 @@ def apply(state: Conversation, event: Event) -> Conversation:
                 topic=topic,
                 question=question,
                 last_intent=intent,
-                misses=state.misses + 1 if "miss" in event.actions else 0,
+                misses=_misses(state, event),
             )
         case ConsentGiven(purpose=purpose):
             return replace(state, consent={**state.consent, purpose: True})
@@ -156,6 +156,13 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return state
         case _:
             assert_never(event)
+
+
+def _misses(state: Conversation, event: DecisionMade) -> int:
+    if "miss" in event.actions:
+        return state.misses + 1
+    # Silence says nothing about what was understood before it.
+    return state.misses if event.inputs.get("by") in ("silence", "hearing_lost") else 0
 
 
 def _with(state: Conversation, id: str, message: Message) -> Conversation:

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 # A change in this process wakes the relay at once; this finds retries that have become due.
 _POLL = 0.5
 _BATCH = 20
+# What is claimed has an open fate if we die, so claim no more than can be in hand.
+_MOST = 50
+# A settlement is known to nobody else: it outlasts a store that is away for a while.
+_SETTLE_TRIES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,10 @@ class Relay:
         self._meter = meter
         self._executors = executors
         self._stopping = False
-        self._busy: set[asyncio.Task[None]] = set()
+        self._busy: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in executors}
 
     async def run(self) -> None:
-        """Until stopped: claim what is due, and perform it side by side."""
+        """Until stopped: claim what is due, and perform it side by side; then settle the rest."""
         seen = 0
         while not self._stopping:
             claimed = 0
@@ -61,6 +65,7 @@ class Relay:
                 await asyncio.sleep(_POLL)
             if not claimed:
                 seen = await self._store.changed(seen, _POLL)
+        await self.drain()
 
     async def run_once(self) -> None:
         """Claim and perform what is due now, and wait until it is settled."""
@@ -70,20 +75,23 @@ class Relay:
 
     async def drain(self) -> None:
         """Wait for what is under way."""
-        if self._busy:
-            await asyncio.gather(*self._busy)
+        await asyncio.gather(*(task for tasks in self._busy.values() for task in tasks))
 
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopping = True
 
     async def _claim(self, kind: str) -> int:
-        jobs = await self._store.claim(kind, self._clock.now(), _BATCH)
-        failpoint("outbox.after_claim")
+        busy = self._busy[kind]
+        if len(busy) >= _MOST:
+            return 0
+        jobs = await self._store.claim(kind, self._clock.now(), min(_BATCH, _MOST - len(busy)))
+        if jobs:
+            failpoint("outbox.after_claim")
         for job in jobs:
             task = asyncio.create_task(self._perform(job), name=f"outbox {job.id}")
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+            busy.add(task)
+            task.add_done_callback(busy.discard)
         return len(jobs)
 
     async def _perform(self, job: Job) -> None:
@@ -97,9 +105,12 @@ class Relay:
         retry_at = None
         if settlement.retry_in is not None:
             retry_at = self._clock.now() + int(settlement.retry_in * 1_000_000)
-        try:
-            await self._store.settle(
-                job, settlement.events, retry_at=retry_at, wire=settlement.wire
-            )
-        except StoreUnavailable as error:
-            logger.error("effect %s is done but could not be settled: %s", job.id, error)
+        for _ in range(_SETTLE_TRIES):
+            try:
+                await self._store.settle(
+                    job, settlement.events, retry_at=retry_at, wire=settlement.wire
+                )
+                return
+            except StoreUnavailable as error:
+                logger.error("effect %s is done but not settled yet: %s", job.id, error)
+            await asyncio.sleep(_POLL)

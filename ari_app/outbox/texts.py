@@ -7,7 +7,7 @@ import logging
 from ari_app.conversation.events import TextDelayed, TextRefused, TextSightLost, TextSubmitted
 from ari_app.conversation.identity import E164
 from ari_app.conversation.state import fold
-from ari_app.errors import SmsRefused, SmsUnknown
+from ari_app.errors import SmsRefused, SmsUnknown, StoreUnavailable
 from ari_app.outbox.relay import Settlement
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.ports import Clock, Job, Meter, OutgoingText, SmsGateway, Store, failpoint
@@ -32,7 +32,11 @@ class TextSender:
         if job.state == "sending":
             return self._lost(job, "the process ended while it was being sent")
         if not job.payload.get("despite_refusal"):
-            state = fold(await self._store.read(job.stream))
+            try:
+                state = fold(await self._store.read(job.stream))
+            except StoreUnavailable as error:
+                logger.error("message %s waits: %s", job.id, error)
+                return Settlement([], retry_in=self._retry.first)
             if state.consent.get("texts") is False:
                 return self._refused(job, "consent was taken back before it was sent")
         text = OutgoingText(

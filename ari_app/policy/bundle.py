@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from jinja2 import TemplateError, meta
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ari_app.errors import BundleError
 from ari_app.policy.rules import Rule, Then, read_rule
 
-_TEMPLATES = SandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
+_TEMPLATES = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
 _VARIABLES = frozenset({"choice", "values", "people"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
     "rules".split()
 )
+_PROFILES = frozenset({"open", "yes_no", "digits"})  # the port TurnDetector knows these
 _LONGEST_BUNDLE = 1 << 20
 _LONGEST_TEXT = 1600
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values as in YAML 1.2: `yes`, `no`, `9:00` and `2026-01-02` are words, not values."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
+for _tag, _form, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"-?(?:0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", list("-0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})$"), _first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +73,25 @@ class Bundle:
     prompts: Mapping[str, tuple[str, ...]]  # wordings, one after the other on repeats
     texts: Mapping[str, Text]
     rules: tuple[Rule, ...]
+    topics: frozenset[str]  # that a rule can set
     disclosure: str
     opening: str  # the first question
 
     def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
         """The wording of a prompt; the `turn`-th repeat has the next wording."""
         wordings = self.prompts[name]
-        return self._render(wordings[min(turn, len(wordings) - 1)], variables)
+        return self.render(wordings[min(turn, len(wordings) - 1)], **variables)
 
     def text(self, name: str, **variables: Any) -> str:
         """The body of a text."""
-        return self._render(self.texts[name].body, variables)[:_LONGEST_TEXT]
+        return self.render(self.texts[name].body, **variables)[:_LONGEST_TEXT]
 
     def choices(self, question: str | None) -> dict[str, str]:
         """What can be chosen at a question: the digit, and what it stands for."""
         if question is None:
             return {}
         offered = self.questions[question].choices
-        return {digit: self._render(value, {}) for digit, value in offered.items()}
+        return {digit: self.render(value) for digit, value in offered.items()}
 
     def spoken(self) -> tuple[str, ...]:
         """Every wording that can be rendered before a call."""
@@ -83,9 +101,10 @@ class Bundle:
             for wording in wordings
             if "choice" not in meta.find_undeclared_variables(_TEMPLATES.parse(wording))
         ]
-        return tuple(self._render(w, {}) for w in found)
+        return tuple(self.render(w) for w in found)
 
-    def _render(self, template: str, variables: Mapping[str, Any]) -> str:
+    def render(self, template: str, **variables: Any) -> str:
+        """A template of this bundle, filled in, on one line."""
         known = {"values": self.values, "people": self.people, "choice": "", **variables}
         return " ".join(_TEMPLATES.from_string(template).render(known).split())
 
@@ -95,8 +114,8 @@ def read_bundle(text: str) -> Bundle:
     if len(text) > _LONGEST_BUNDLE:
         raise BundleError("the bundle is longer than 1 MiB")
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        document = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BundleError(f"the bundle is not YAML: {error}") from error
     if not isinstance(document, dict):
         raise BundleError("the bundle is not a mapping")
@@ -112,18 +131,20 @@ def read_bundle(text: str) -> Bundle:
 
 
 def _build(document: Mapping[str, Any], text: str) -> Bundle:
+    rules = tuple(read_rule(r) for r in document["rules"])
     return Bundle(
         name=str(document["bundle"]),
         hash=hashlib.sha256(text.encode()).hexdigest()[:16],
         language=str(document["language"]),
         people=str(document["people"]),
         values=dict(document.get("values") or {}),
-        intents={k: tuple(map(str, v)) for k, v in document["intents"].items()},
+        intents={str(k): _wordings(v) for k, v in document["intents"].items()},
         keys={str(k): str(v) for k, v in document["keys"].items()},
         questions={k: _question(k, v) for k, v in document["questions"].items()},
         prompts={k: _wordings(v) for k, v in document["prompts"].items()},
         texts={k: Text(str(v["body"]), v.get("question")) for k, v in document["texts"].items()},
-        rules=tuple(read_rule(r) for r in document["rules"]),
+        rules=rules,
+        topics=frozenset(r.then.topic for r in rules if r.then.topic),
         disclosure=str(document["greeting"]["disclosure"]),
         opening=str(document["greeting"]["question"]),
     )
@@ -142,17 +163,19 @@ def _check(bundle: Bundle) -> None:
     """Every name that a rule can reach exists; every template renders."""
     for name, wordings in bundle.prompts.items():
         for wording in wordings:
-            _check_template(f"prompt {name}", wording)
+            _check_template(bundle, f"prompt {name}", wording)
     for name, text in bundle.texts.items():
-        _check_template(f"text {name}", text.body)
+        _check_template(bundle, f"text {name}", text.body)
         if text.question is not None and text.question not in bundle.questions:
             raise BundleError(f"text {name} leaves the unknown question {text.question!r} open")
     for name, question in bundle.questions.items():
         # A question that only a text asks has no prompt to speak.
         if not question.choices and question.prompt not in bundle.prompts:
             raise BundleError(f"question {name} has no prompt {question.prompt!r}")
+        if question.profile not in _PROFILES:
+            raise BundleError(f"question {name} has the unknown profile {question.profile!r}")
         for digit, value in question.choices.items():
-            _check_template(f"choice {digit} of {name}", value)
+            _check_template(bundle, f"choice {digit} of {name}", value)
     for key, intent in bundle.keys.items():
         if intent not in bundle.intents:
             raise BundleError(f"key {key} means the unknown intent {intent!r}")
@@ -160,26 +183,33 @@ def _check(bundle: Bundle) -> None:
         raise BundleError("a bundle needs at least two intents, each with an example")
     if bundle.disclosure not in bundle.prompts or bundle.opening not in bundle.questions:
         raise BundleError("greeting names an unknown prompt or question")
+    if bundle.questions[bundle.opening].prompt not in bundle.prompts:
+        raise BundleError(f"greeting asks {bundle.opening!r} by voice, which has no prompt")
     for rule in bundle.rules:
         _check_rule(bundle, rule)
     for channel in ("voice", "sms"):
-        last = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"} and r.covers(channel)]
-        if not last:
+        left = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"}]
+        if not any(r.takes("channel", channel) for r in left):
             raise BundleError(f"no rule takes what is left on {channel}: add one with no condition")
 
 
-def _check_template(where: str, template: str) -> None:
+def _check_template(bundle: Bundle, where: str, template: str) -> None:
     try:
         unknown = meta.find_undeclared_variables(_TEMPLATES.parse(template)) - _VARIABLES
     except TemplateError as error:
         raise BundleError(f"{where}: {error}") from error
     if unknown:
         raise BundleError(f"{where} uses the unknown variable {sorted(unknown)[0]!r}")
+    try:
+        for choice in ("", "1"):
+            bundle.render(template, choice=choice)
+    except Exception as error:  # noqa: BLE001  an expression in a template can raise anything
+        raise BundleError(f"{where} cannot be rendered: {error}") from error
 
 
 def _check_rule(bundle: Bundle, rule: Rule) -> None:
-    topics = sorted({r.then.topic for r in bundle.rules if r.then.topic}) or [""]
-    intents = dict(rule.when).get("intent")
+    when = dict(rule.when)
+    intents = when.get("intent")
     for intent in intents if isinstance(intents, tuple) else (intents,):
         if isinstance(intent, str) and intent != "*" and intent not in bundle.intents:
             raise BundleError(f"rule {rule.name} waits for the unknown intent {intent!r}")
@@ -191,13 +221,23 @@ def _check_rule(bundle: Bundle, rule: Rule) -> None:
         named.append(("question", then.ask, bundle.questions.__contains__))
     if then.text:
         named.append(("text", then.text, bundle.texts.__contains__))
+    topics = (
+        [then.topic] if then.topic else sorted(t for t in bundle.topics if rule.takes("topic", t))
+    )
     for kind, name, known in named:
-        reach = [name.replace("{topic}", t) for t in topics] if "{topic}" in name else [name]
-        if then.topic:
-            reach = [name.replace("{topic}", then.topic)]
-        for full in reach:
+        if "{topic}" in name and not then.topic and when.get("topic") is None:
+            raise BundleError(f"rule {rule.name} uses {name!r} without `topic` in its conditions")
+        for full in {name.replace("{topic}", t) for t in topics} if "{topic}" in name else {name}:
             if not known(full):
                 raise BundleError(f"rule {rule.name} uses the unknown {kind} {full!r}")
+            if kind == "question" and rule.takes("channel", "voice"):
+                _check_spoken(bundle, rule, full)
+
+
+def _check_spoken(bundle: Bundle, rule: Rule, question: str) -> None:
+    """A caller is never left in silence by a question that has no prompt."""
+    if bundle.questions[question].prompt not in bundle.prompts:
+        raise BundleError(f"rule {rule.name} asks {question!r} by voice, which has no prompt")
 
 
 __all__ = ["Bundle", "Question", "Text", "Then", "read_bundle"]

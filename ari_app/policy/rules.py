@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -10,17 +11,18 @@ from typing import Any
 
 from ari_app.errors import BundleError
 
+_WORDS = frozenset("channel by intent topic question consent choice".split())
+_NUMBERS = frozenset("heard sure misses silences".split())
+_FLAGS = frozenset("can_text hearing".split())
 #: What a rule may look at.
-FACTS = frozenset(
-    "channel by heard intent sure topic question misses silences can_text consent choice "
-    "hearing hung_up".split()
-)
+FACTS = _WORDS | _NUMBERS | _FLAGS
 _COMPARE: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
     ("<=", operator.le),
     (">=", operator.ge),
     ("<", operator.lt),
     (">", operator.gt),
 )
+_COMPARISON = re.compile(r"(?:<=|>=|<|>) *[0-9]+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ class Rule:
         """Whether every condition holds."""
         return all(_holds(wanted, facts.get(fact)) for fact, wanted in self.when)
 
-    def covers(self, channel: str) -> bool:
-        """Whether the rule can match on a channel whatever else is true."""
-        return _holds(dict(self.when).get("channel", "*"), channel)
+    def takes(self, fact: str, value: str) -> bool:
+        """Whether the rule's condition on this one fact, if it has any, holds."""
+        return _holds(dict(self.when).get(fact, "*"), value)
 
 
 def decide(rules: Sequence[Rule], facts: Mapping[str, Any]) -> Rule:
@@ -98,6 +100,8 @@ def read_rule(document: Any) -> Rule:
     for key in document.keys() - {"rule", "because", "when", "then"}:
         raise BundleError(f"rule {name} has the unknown key {key!r}")
     when = document.get("when") or {}
+    if not isinstance(when, dict):
+        raise BundleError(f"rule {name}: `when` must be a mapping of facts")
     for fact in when.keys() - FACTS:
         raise BundleError(f"rule {name} looks at the unknown fact {fact!r}")
     return Rule(
@@ -111,13 +115,18 @@ def read_rule(document: Any) -> Rule:
 def _condition(rule: str, fact: str, value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_condition(rule, fact, v) for v in value)
-    if isinstance(value, str):
-        sign = next((s for s, _ in _COMPARE if value.startswith(s)), "")
-        if sign:
-            try:
-                float(value[len(sign) :])
-            except ValueError:
-                raise BundleError(f"rule {rule}: {fact} compares with {value!r}") from None
+    if fact in _FLAGS:
+        fits = isinstance(value, bool)
+    elif isinstance(value, bool):
+        fits = False
+    elif fact in _NUMBERS:
+        fits = isinstance(value, int | float) or bool(_COMPARISON.fullmatch(str(value)))
+    else:
+        # `choice: 1` is the digit; nothing at all is `null`.
+        value = str(value) if isinstance(value, int) else value
+        fits = value is None or isinstance(value, str)
+    if not fits:
+        raise BundleError(f"rule {rule}: {fact} cannot be {value!r}")
     return value
 
 

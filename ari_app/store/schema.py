@@ -44,11 +44,13 @@ class StreamRow(Table, table=True):
     """Where each stream is, and whose it is."""
 
     __tablename__ = "stream"
-    __table_args__ = (Index("stream_of_subject", "subject", "touched"),)
+    __table_args__ = (Index("stream_of_subject", "subject", "turned"),)
 
     stream: str = Field(primary_key=True)
     sequence: int
     subject: str | None
+    # A receipt touches a stream, but only its subject turns to it.
+    turned: int = Field(sa_column=Column(BigInteger, nullable=False))
     touched: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
@@ -108,7 +110,7 @@ class EarlyReceiptRow(Table, table=True):
     id: str
     state: str
     error: str
-    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
 
 
 class MetaRow(Table, table=True):

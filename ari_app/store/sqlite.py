@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import (
     Connection,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     select,
     update,
 )
@@ -55,7 +57,8 @@ from ari_app.store.schema import (
 from ari_app.store.writer import GroupWriter, unavailable
 
 _T = TypeVar("_T")
-_BUSY_MS = 5000
+# Carriers use their ids again; a receipt that nobody missed for so long was for another text.
+_EARLY_FOR = 24 * 3600 * 1_000_000
 
 
 class SqliteStore:
@@ -69,12 +72,14 @@ class SqliteStore:
         *,
         actor: str = "segue",
         read_only: bool = False,
+        busy_ms: int = 5000,
     ) -> None:
+        """`busy_ms` is how long a lock of another program is waited for."""
         self._path = path
         self._clock = clock
         self._actor = actor
         self._read_only = read_only
-        self._engine = _engine(path, read_only)
+        self._engine = _engine(path, read_only, busy_ms)
         self._writer = GroupWriter(self._engine.connect, meter)
         self._meter = meter
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
@@ -83,18 +88,27 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Create or check the database; StoreUnavailable says what to do."""
-        if self._read_only:
-            if not self._path.exists():
-                raise StoreUnavailable(f"there is no database at {self._path}: see store.path")
-            return
-        await asyncio.to_thread(_prepare, self._path, self._engine)
-        self._writer.start()
-        await self._writer.run(_reopen_claims)
+        if self._read_only and not self._path.exists():
+            raise StoreUnavailable(f"there is no database at {self._path}: see store.path")
+        try:
+            await asyncio.to_thread(
+                _check if self._read_only else _prepare, self._path, self._engine
+            )
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make {self._path}: {error.strerror}") from error
+        except DBAPIError as error:
+            raise unavailable(error) from error
+        if not self._read_only:
+            self._writer.start()
+            try:
+                await self._writer.run(_reopen_claims)
+            except StoreUnavailable:
+                await self.aclose()
+                raise
 
     async def aclose(self) -> None:
         """Write what waits and close."""
-        if not self._read_only:
-            await asyncio.to_thread(self._writer.close)
+        await self._writer.aclose()
         self._readers.shutdown()
         self._engine.dispose()
 
@@ -146,7 +160,7 @@ class SqliteStore:
         query = (
             select(col(StreamRow.stream))
             .where(col(StreamRow.subject) == subject)
-            .order_by(col(StreamRow.touched).desc())
+            .order_by(col(StreamRow.turned).desc(), col(StreamRow.stream).desc())
             .limit(1)
         )
         return await self._read(lambda c: c.execute(query).scalar())
@@ -273,6 +287,8 @@ class SqliteStore:
         def action(connection: Connection) -> bool:
             if self._deliver(connection, receipt):
                 return True
+            stale = col(EarlyReceiptRow.at) < self._clock.now() - _EARLY_FOR
+            connection.execute(delete(EarlyReceiptRow).where(stale))
             connection.execute(
                 insert(EarlyReceiptRow),
                 {
@@ -346,12 +362,13 @@ class SqliteStore:
             return []
         rows = [_event_row(e, dedupe if i == 0 else None) for i, e in enumerate(envelopes)]
         connection.execute(insert(EventRow), rows)
-        place = {"sequence": envelopes[-1].sequence, "touched": now}
+        place: dict[str, Any] = {"sequence": envelopes[-1].sequence, "touched": now}
         if found is None:
-            connection.execute(insert(StreamRow), {"stream": stream, "subject": subject, **place})
+            owned = {"stream": stream, "subject": subject, "turned": now}
+            connection.execute(insert(StreamRow), {**owned, **place})
         else:
             if subject is not None:
-                place["subject"] = subject  # type: ignore[assignment]  # a str among ints
+                place |= {"subject": subject, "turned": now}
             row = update(StreamRow).where(col(StreamRow.stream) == stream)
             connection.execute(row.values(**place))
         return envelopes
@@ -383,7 +400,8 @@ class SqliteStore:
         mine = (col(EarlyReceiptRow.carrier) == carrier, col(EarlyReceiptRow.id) == id)
         query = select(EarlyReceiptRow.__table__).where(*mine)  # type: ignore[attr-defined]  # SQLModel hides its table
         early = connection.execute(query.order_by(col(EarlyReceiptRow.number))).mappings().all()
-        for row in early:
+        fresh = self._clock.now() - _EARLY_FOR
+        for row in (r for r in early if r["at"] >= fresh):
             self._deliver(connection, Receipt(carrier, id, row["state"], row["error"]))
         if early:
             connection.execute(delete(EarlyReceiptRow).where(*mine))
@@ -408,48 +426,61 @@ def _execute(connection: Connection, statement: Executable) -> None:
     connection.execute(statement)
 
 
-def _engine(path: Path, read_only: bool) -> Engine:
-    mode = "ro" if read_only else "rwc"
+def _engine(path: Path, read_only: bool, busy_ms: int) -> Engine:
+    # Created by _prepare, with its mode; SQLite itself must not make one.
+    uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rw'}"
     # One connection a use: readers in threads never share one, the writer keeps its own.
     engine = create_engine(
-        f"sqlite:///file:{path}?mode={mode}&uri=true",
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",  # transactions are ours: BEGIN IMMEDIATE in the writer
     )
 
     @event.listens_for(engine, "connect")
     def settings(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout={busy_ms}")
         connection.execute("PRAGMA synchronous=FULL")
 
     return engine
 
 
 def _prepare(path: Path, engine: Engine) -> None:
+    """Make the file, or check it before anything is written to it; then the tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Callers' words are inside: nobody but the service reads them. SQLite gives the same mode to
+    # the write-ahead log beside it.
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            Table.metadata.create_all(connection)
-            version = connection.execute(
-                select(col(MetaRow.value)).where(col(MetaRow.key) == "schema")
-            ).scalar()
-            if version is None:
-                row = {"key": "schema", "value": str(SCHEMA_VERSION)}
-                connection.execute(insert(MetaRow), row)
-            connection.exec_driver_sql("COMMIT")
-    except OSError as error:
-        raise StoreUnavailable(f"cannot make the folder of {path}: {error.strerror}") from error
-    except DBAPIError as error:
-        raise unavailable(error) from error
-    if version not in (None, str(SCHEMA_VERSION)):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        _check(path, engine)
+        path.chmod(0o600)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        Table.metadata.create_all(connection)
+        schema = upsert(MetaRow).values(key="schema", value=str(SCHEMA_VERSION))
+        connection.execute(schema.on_conflict_do_nothing())
+        connection.exec_driver_sql("COMMIT")
+
+
+def _check(path: Path, engine: Engine) -> None:
+    """StoreUnavailable unless it is empty, or a database of ours and of this schema."""
+    if path.is_dir():
+        raise StoreUnavailable(f"{path} is a folder: set store.path to a file")
+    with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
+        if not tables:
+            return
+        known = select(col(MetaRow.value)).where(col(MetaRow.key) == "schema")
+        version = connection.execute(known).scalar() if MetaRow.__tablename__ in tables else None
+    if version is None:
+        raise StoreUnavailable(f"{path} is another program's database: set store.path to ours")
+    if version != str(SCHEMA_VERSION):
         raise StoreUnavailable(
             f"{path} is of schema {version}, this program needs {SCHEMA_VERSION}: "
             "run the program that wrote it"
         )
-    # Callers' words are inside: nobody but the service reads them.
-    path.chmod(0o600)
 
 
 def _reopen_claims(connection: Connection) -> None:

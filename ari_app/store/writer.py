@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ari_app.errors import SegueError, StoreUnavailable
 from ari_app.ports import Meter
@@ -38,11 +40,15 @@ class GroupWriter:
         self._meter = meter
         # Bounded: callers that outrun the disk wait instead of filling the memory.
         self._queue: queue.Queue[_Work | None] = queue.Queue(maxsize=10_000)
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread: threading.Thread | None = None
         self._closed = False
 
     def start(self) -> None:
         """Start the thread."""
+        connection = self._connect()
+        self._thread = threading.Thread(
+            target=self._run, args=(connection,), name="store-writer", daemon=True
+        )
         self._thread.start()
 
     async def run(self, action: Callable[[Connection], _T]) -> _T:
@@ -57,14 +63,18 @@ class GroupWriter:
             raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting") from None
         return await done
 
-    def close(self) -> None:
-        """Write what waits, then end the thread. Blocks."""
-        self._closed = True
-        self._queue.put(None)
-        self._thread.join()
+    async def aclose(self) -> None:
+        """Write what waits, then end the thread; without effect if it never started."""
+        # Here and not in the thread below: nothing is queued after the end.
+        closed, self._closed = self._closed, True
+        if self._thread is not None and not closed:
+            await asyncio.to_thread(self._end, self._thread)
 
-    def _run(self) -> None:
-        connection = self._connect()
+    def _end(self, thread: threading.Thread) -> None:
+        self._queue.put(None)
+        thread.join()
+
+    def _run(self, connection: Connection) -> None:
         try:
             while (first := self._queue.get()) is not None:
                 group = [first]
@@ -83,6 +93,8 @@ class GroupWriter:
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         outcomes: list[tuple[_Work, Any, Exception | None]] = []
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
         try:
             # IMMEDIATE: a reader that becomes a writer late would fail with SQLITE_BUSY.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -91,17 +103,20 @@ class GroupWriter:
                 try:
                     outcomes.append((work, work.action(connection), None))
                 except Exception as error:  # noqa: BLE001  the caller gets it
+                    if not raw.in_transaction:
+                        raise  # SQLite has undone the whole group: a full disk, an I/O error
                     connection.exec_driver_sql("ROLLBACK TO one")
                     outcomes.append((work, None, error))
                 connection.exec_driver_sql("RELEASE one")
             connection.exec_driver_sql("COMMIT")
         except Exception as error:  # noqa: BLE001  every caller gets it
-            if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]  # sqlite3
+            if raw.in_transaction:
                 connection.exec_driver_sql("ROLLBACK")
             outcomes = [(work, None, error) for work in group]
         self._meter.observe("segue_store_group_size", len(group))
         for work, result, failure in outcomes:
-            work.loop.call_soon_threadsafe(_finish, work.done, result, _translated(failure))
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                work.loop.call_soon_threadsafe(_finish, work.done, result, _translated(failure))
 
 
 def _finish(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
@@ -115,8 +130,8 @@ def _finish(done: asyncio.Future[Any], result: Any, error: Exception | None) -> 
 
 def _translated(error: Exception | None) -> Exception | None:
     """Database errors in our words; everything else as it is."""
-    if error is None or isinstance(error, SegueError):
-        return error
+    if error is None or isinstance(error, SegueError | IntegrityError):
+        return error  # a broken constraint is a bug in the calling code, not in the database
     return unavailable(error) if isinstance(error, DBAPIError) else error
 
 
@@ -128,8 +143,9 @@ def unavailable(error: DBAPIError) -> StoreUnavailable:
         "readonly": "make the file and its folder writable for the service's user",
         "unable to open": "make the folder exist and writable for the service's user",
         "full": "free some disk space",
+        "I/O": "check the disk, then restore it from a backup",
         "malformed": "restore it from a backup",
         "not a database": "set store.path to a Segue database or to a new file",
     }
-    hint = next((text for word, text in advice.items() if word in said), "see the log")
+    hint = next((text for word, text in advice.items() if word in said), "check the disk")
     return StoreUnavailable(f"the database cannot be used ({said}): {hint}")

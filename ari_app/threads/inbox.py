@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from collections.abc import Sequence
 
 from ari_app.conversation.events import ConversationOpened, Event, TextReceived
 from ari_app.conversation.identity import E164, new_id
@@ -15,11 +17,21 @@ logger = logging.getLogger(__name__)
 class Inbox:
     """Implements the port `SmsInbox`; what has returned is on disk, so the SMSC may be answered."""
 
-    def __init__(self, store: Store, clock: Clock, meter: Meter, subject_key: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        meter: Meter,
+        subject_key: bytes,
+        region: str | None = None,
+    ) -> None:
+        """`region` is how the carrier's national numbers are read, as those of callers are."""
         self._store = store
         self._clock = clock
         self._meter = meter
         self._subject_key = subject_key
+        self._region = region
+        self._opening = asyncio.Lock()
 
     async def receipt(self, receipt: Receipt) -> None:
         """Into the stream of its message; kept for later if the message is not known yet."""
@@ -29,28 +41,41 @@ class Inbox:
 
     async def text(self, text: IncomingText) -> None:
         """Into the sender's latest conversation, or a new one."""
-        number = E164.read(text.sender)
+        number = E164.read(text.sender, self._region)
         received = TextReceived(
             carrier=text.carrier,
             recipient=text.recipient,
             sender=number.value if number else text.sender,
             body=text.body,
         )
+        dedupe = f"mo:{text.carrier}:{text.dedupe}"
+        stream = await self._latest(number)
+        if stream is not None:
+            await self._join(stream, [received], number, dedupe)
+            return
+        # Two first texts of one person come at once; the second joins what the first has opened.
+        async with self._opening:
+            stream = await self._latest(number)
+            events: list[Event] = [received]
+            if stream is None:
+                stream = new_id("conv", self._clock.now(), os.urandom(10))
+                opened = ConversationOpened(
+                    channel="sms",
+                    did=text.recipient,
+                    language="en",
+                    number=number.value if number else None,
+                )
+                events.insert(0, opened)
+            await self._join(stream, events, number, dedupe)
+
+    async def _latest(self, number: E164 | None) -> str | None:
+        return await self._store.latest(number.subject(self._subject_key)) if number else None
+
+    async def _join(
+        self, stream: str, events: Sequence[Event], number: E164 | None, dedupe: str
+    ) -> None:
         subject = number.subject(self._subject_key) if number else None
-        stream = await self._store.latest(subject) if subject else None
-        events: list[Event] = [received]
-        if stream is None:
-            stream = new_id("conv", self._clock.now(), os.urandom(10))
-            opened = ConversationOpened(
-                channel="sms",
-                did=text.recipient,
-                language="en",
-                number=number.value if number else None,
-            )
-            events.insert(0, opened)
-        written = await self._store.append(
-            stream, events, subject=subject, dedupe=f"mo:{text.carrier}:{text.dedupe}"
-        )
+        written = await self._store.append(stream, events, subject=subject, dedupe=dedupe)
         failpoint("sms.after_reply_stored")
         if written:
             self._meter.count("segue_sms_replies_total")

@@ -27,8 +27,10 @@ _NUMBERS = {
 }
 _CHOICE_GLUE = frozenset(
     "the number option please i want would like to take choose pick choice one yes ok okay "
-    "and thanks thank you let me have i'll id".split()
+    "and thanks thank you let me have i'll i'd id".split()
 )
+_ORDINALS = frozenset(word for word in _NUMBERS if word.endswith(("st", "nd", "rd", "th")))
+_SHORT_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
 
 
 def normalise(text: str) -> str:
@@ -41,14 +43,17 @@ def normalise(text: str) -> str:
 def choice(text: str, offered: frozenset[str]) -> str | None:
     """Which of the offered single digits the words name; None unless it is exactly one.
 
-    "2", "two", "number 2 please" and "the second one" all are choice 2; "two or three" is none.
+    "2", "two", "number 2 please", "the 2nd" and "the second one" all are choice 2; "two or three"
+    is none.
     """
     named: set[str] = set()
-    words = normalise(text).split()
-    for position, word in enumerate(words):
-        digit = word if word.isdecimal() else _NUMBERS.get(word)
-        # "the second one": there `one` is a pronoun.
-        if word == "one" and position and words[position - 1] in _NUMBERS:
+    before = ""
+    for word in normalise(text).split():
+        short = _SHORT_ORDINAL.fullmatch(word)
+        digit = short[1] if short else word if word.isdecimal() else _NUMBERS.get(word)
+        pronoun = word == "one" and (before in _ORDINALS or _SHORT_ORDINAL.fullmatch(before))
+        before = word
+        if pronoun:  # "the second one"
             continue
         if digit is not None:
             named.add(digit)

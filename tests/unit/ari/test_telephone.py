@@ -201,21 +201,57 @@ async def test_a_bridge_that_is_there_already_is_used(story: Story) -> None:
     assert await story.connect() == ("127.0.0.1", 4000)
 
 
-async def test_a_leg_from_an_attempt_before_is_replaced(story: Story) -> None:
-    story.link.answers["external_media"] = [refusal(500), LOCAL]
-    story.link.during["hang_up"] = lambda: story.happens(events.ChannelDestroyed("em-call_1", 16))
+async def test_a_leg_from_an_attempt_before_goes_before_the_next_is_asked_for(
+    story: Story,
+) -> None:
+    story.link.answers["external_media"] = [PbxUnavailable("no answer"), LOCAL]
+    with pytest.raises(PbxUnavailable):
+        await story.connect()
+    connecting = story.connect()
+    await eventually(lambda: "hang_up" in story.link.operations)
+    assert story.link.operations.count("external_media") == 1
+    story.happens(events.ChannelDestroyed("em-call_1", 16))
+    await eventually(lambda: story.link.operations.count("external_media") == 2)
+    story.enters("em-call_1", "media", "call_1")
+    assert await connecting == ("127.0.0.1", 4000)
+
+
+async def test_a_leg_that_never_came_to_be_is_asked_for_again(story: Story) -> None:
+    story.link.answers["external_media"] = [PbxUnavailable("no answer"), LOCAL]
+    story.link.answers["hang_up"] = [refusal(404)]
+    with pytest.raises(PbxUnavailable):
+        await story.connect()
     connecting = story.connect()
     await eventually(lambda: story.link.operations.count("external_media") == 2)
     story.enters("em-call_1", "media", "call_1")
     assert await connecting == ("127.0.0.1", 4000)
 
 
+async def test_a_leg_that_will_not_go_is_told(story: Story) -> None:
+    story.link.answers["external_media"] = [PbxUnavailable("no answer")]
+    story.link.answers["hang_up"] = [refusal(500)]
+    with pytest.raises(PbxUnavailable):
+        await story.connect()
+    with pytest.raises(AriRefused):
+        await story.connect()
+
+
 async def test_a_format_that_asterisk_does_not_know_is_refused(story: Story) -> None:
     story.link.answers["external_media"] = [refusal(500)]
-    story.link.answers["hang_up"] = [refusal(404)]
     with pytest.raises(AriRefused) as refused:
         await story.connect()
     assert refused.value.status == 500
+    assert "hang_up" not in story.link.operations
+
+
+async def test_a_released_leg_need_not_be_removed_again(story: Story) -> None:
+    for _ in range(2):
+        connecting = story.connect()
+        await eventually(lambda: "external_media" in story.link.operations)
+        story.enters("em-call_1", "media", "call_1")
+        await connecting
+        await story.telephone.release("call_1")
+        story.link.asked.clear()
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"channelvars": {"UNICASTRTP_LOCAL_PORT": "x"}}])

@@ -1,0 +1,441 @@
+"""Live calls between fakes at every port but the store, and a caller who is told what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from ari_app.agent.turn import Agent
+from ari_app.calls.registry import Calls
+from ari_app.calls.session import Instruments
+from ari_app.conversation.events import Envelope, Event
+from ari_app.errors import AriRefused, AsrLost, StoreUnavailable, Unavailable, VoiceUnavailable
+from ari_app.policy.bundle import Bundle
+from ari_app.ports import (
+    AudioSink,
+    Effect,
+    Exit,
+    IncomingCall,
+    Timer,
+    TurnSign,
+    Utterance,
+    Word,
+)
+from ari_app.store.sqlite import SqliteStore
+from ari_app.telemetry.meter import PrometheusMeter
+from ari_app.understanding.intents import Intents
+
+PATIENCE = 10.0  # seconds; only a failing test ever waits so long
+NO_INPUT = 6.0
+CALLER = "+12025550123"
+CHANNEL = "caller-1"
+
+_STARTS, _ENDS = b"a voice", b"a pause"
+
+
+class FakeClock:
+    """Stands still until it is moved; knows how often it was looked at."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.looks = 0
+
+    def now(self) -> int:
+        return int(self.time * 1e6)
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Gates:
+    """Every call at a port passes here: it is counted, can be kept waiting, and can be fateful."""
+
+    def __init__(self) -> None:
+        self.passed: list[str] = []
+        self._fates: dict[int, Callable[[], None]] = {}
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def at(self, nth: int, fate: Callable[[], None]) -> None:
+        """Let this happen while the nth call at a port is under way."""
+        self._fates[nth] = fate
+
+    def close(self) -> None:
+        """Let nothing that is asked of a port be answered."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """Answer again."""
+        self._open.set()
+
+    async def through(self, name: str) -> None:
+        self.passed.append(name)
+        fate = self._fates.get(len(self.passed))
+        await asyncio.sleep(0)
+        if fate is not None:
+            fate()
+        await self._open.wait()
+
+
+class FakeTelephone:
+    """An Asterisk that does as it is told, for channels that are there."""
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+        self.requests: list[tuple[str, ...]] = []
+        self.left: dict[str, tuple[Exit, dict[str, str]]] = {}
+        self.gone: set[str] = set()
+        self.refuses: set[str] = set()
+
+    async def answer(self, channel: str) -> None:
+        await self._asked("answer", channel)
+
+    async def connect_media(
+        self, channel: str, call: str, host: str, port: int, media_format: str
+    ) -> tuple[str, int]:
+        await self._asked("connect_media", channel)
+        return "127.0.0.1", 12000
+
+    async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
+        await self._asked("leave", channel)
+        self.left[channel] = exit, variables
+        self.gone.add(channel)
+
+    async def hang_up(self, channel: str) -> None:
+        await self._asked("hang_up", channel)
+
+    async def release(self, call: str) -> None:
+        await self._gates.through("telephone.release")
+        self.requests.append(("release", call))
+
+    async def _asked(self, request: str, channel: str) -> None:
+        await self._gates.through(f"telephone.{request}")
+        self.requests.append((request, channel))
+        if channel in self.gone:
+            raise AriRefused(404, request, "Channel not found")
+        if request in self.refuses:
+            raise AriRefused(500, request, "Allocation failed")
+
+
+class FakeLine:
+    """Plays nothing: the caller says when a prompt has been heard."""
+
+    host, port = "127.0.0.1", 4000
+
+    def __init__(self, sink: AudioSink) -> None:
+        self.sink = sink
+        self.playing: str | None = None
+        self.played: list[str] = []
+        self.peer: tuple[str, int] | None = None
+        self.closed = False
+
+    def connect(self, peer: tuple[str, int]) -> None:
+        self.peer = peer
+
+    def play(self, ulaw: bytes) -> None:
+        self.playing = ulaw.decode()
+        self.played.append(self.playing)
+
+    def stop(self) -> int:
+        self.playing = None
+        return 120
+
+    def statistics(self) -> dict[str, int]:
+        return {"received": 1}
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class FakeLines:
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+        self.opened: list[FakeLine] = []
+        self.none_free = False
+
+    async def open(self, sink: AudioSink, media_format: str) -> FakeLine:
+        await self._gates.through("lines.open")
+        if self.none_free:
+            raise Unavailable("no free RTP port")
+        self.opened.append(FakeLine(sink))
+        return self.opened[-1]
+
+
+class FakeRecogniser:
+    """Understands what it is told to."""
+
+    def __init__(
+        self, gates: Gates, on_partial: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._gates = gates
+        self.on_partial = on_partial
+        self.on_lost = on_lost
+        self.understood = Utterance("", ())
+        self.dead = False
+        self.closed = False
+
+    def feed(self, pcm: bytes) -> None:
+        assert not self.closed
+
+    async def finish(self) -> Utterance:
+        await self._gates.through("recogniser.finish")
+        if self.dead:
+            raise AsrLost("the worker died")
+        understood, self.understood = self.understood, Utterance("", ())
+        return understood
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def dies(self) -> None:
+        self.dead = True
+        self.on_lost()
+
+
+class FakeRecognisers:
+    rate = 8000
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+        self.opened: list[FakeRecogniser] = []
+        self.none_alive = False
+
+    async def open(
+        self, on_partial: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> FakeRecogniser:
+        await self._gates.through("recognisers.open")
+        if self.none_alive:
+            raise AsrLost("No ASR worker is alive.")
+        self.opened.append(FakeRecogniser(self._gates, on_partial, on_lost))
+        return self.opened[-1]
+
+
+class FakeVoice:
+    """A prompt's audio is its text."""
+
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
+        self.speechless: set[str] = set()
+
+    async def speak(self, text: str, language: str) -> bytes:
+        await self._gates.through("voice.speak")
+        if text in self.speechless:
+            raise VoiceUnavailable("espeak-ng is not there")
+        return text.encode()
+
+
+class FakeDetector:
+    """Takes the signs from the audio itself."""
+
+    speech_ended_at = 1000.0
+    broken = False
+
+    def __init__(self) -> None:
+        self.profiles: list[str] = []
+
+    def expect(self, profile: str) -> None:
+        self.profiles.append(profile)
+
+    def heard(self, pcm: bytes, at: float) -> TurnSign | None:
+        return {_STARTS: TurnSign.STARTED, _ENDS: TurnSign.ENDED}.get(pcm)
+
+    def partial(self, text: str, at: float) -> None:
+        pass
+
+    def poll(self, now: float) -> TurnSign | None:
+        if self.broken:
+            raise RuntimeError("a bug")
+        return None
+
+
+class GatedStore(SqliteStore):
+    """The real store behind the gates; it can break, and somebody else can be faster."""
+
+    gates: Gates
+    broken = False
+    faster: Sequence[Event] = ()  # what another appends just before the next decision
+
+    async def append(
+        self,
+        stream: str,
+        events: Sequence[Event],
+        *,
+        expected: int | None = None,
+        effects: Sequence[Effect] = (),
+        timers: Sequence[Timer] = (),
+        subject: str | None = None,
+        cause: str | None = None,
+        dedupe: str | None = None,
+    ) -> list[Envelope]:
+        await self.gates.through("store.append")
+        if self.broken:
+            raise StoreUnavailable("the database cannot be used")
+        if self.faster and expected is not None:
+            others, self.faster = self.faster, ()
+            await super().append(stream, others)
+        return await super().append(
+            stream,
+            events,
+            expected=expected,
+            effects=effects,
+            timers=timers,
+            subject=subject,
+            cause=cause,
+            dedupe=dedupe,
+        )
+
+    async def read(self, stream: str, after: int = 0) -> list[Envelope]:
+        await self.gates.through("store.read")
+        if self.broken:
+            raise StoreUnavailable("the database cannot be used")
+        return await super().read(stream, after)
+
+
+class CallStory:
+    """Given a service that takes at most two calls, and callers."""
+
+    def __init__(self, folder: Path, bundle: Bundle, intents: Intents) -> None:
+        self.bundle = bundle
+        self.clock = FakeClock()
+        self.meter = PrometheusMeter(strict=True)
+        self.gates = Gates()
+        self.telephone = FakeTelephone(self.gates)
+        self.lines = FakeLines(self.gates)
+        self.recognisers = FakeRecognisers(self.gates)
+        self.voice = FakeVoice(self.gates)
+        self.store = GatedStore(folder / "segue.db", self.clock, self.meter)
+        self.store.gates = self.gates
+        self.carrier_up = True
+        self.rang: list[str] = []
+        self.detectors: list[FakeDetector] = []
+        self.calls = Calls(self._detector, 2)
+        self.calls.use(
+            Instruments(
+                telephone=self.telephone,
+                lines=self.lines,
+                recognisers=self.recognisers,
+                voice=self.voice,
+                agent=Agent(bundle, intents, self.clock, lambda: self.carrier_up),
+                store=self.store,
+                clock=self.clock,
+                meter=self.meter,
+                subject_key=b"k" * 32,
+                region="US",
+                no_input=NO_INPUT,
+            )
+        )
+
+    def _detector(self) -> FakeDetector:
+        self.detectors.append(FakeDetector())
+        return self.detectors[-1]
+
+    # -- the caller -----------------------------------------------------------------------------
+
+    def rings(self, channel: str = CHANNEL, caller: str = CALLER) -> None:
+        self.rang.append(channel)
+        self.calls.call_entered(IncomingCall(channel, "+15550100", caller))
+
+    async def hears(self, prompt: str, *, again: int = 0, line: int = 0) -> None:
+        """Return when this prompt has begun."""
+        text = self.bundle.prompt(prompt, again)
+        await self.eventually(
+            lambda: len(self.lines.opened) > line and self.lines.opened[line].playing == text
+        )
+
+    async def hears_out(self, *prompts: str, again: int = 0, line: int = 0) -> None:
+        """Return when these prompts have been heard, one after the other."""
+        for prompt in prompts:
+            await self.hears(prompt, again=again, line=line)
+            self.hears_the_end(line)
+
+    def hears_the_end(self, line: int = 0) -> None:
+        """The running prompt is over."""
+        self.lines.opened[line].playing = None
+        self.lines.opened[line].sink.prompt_ended(self.clock.monotonic())
+
+    def speaks(self, line: int = 0) -> None:
+        """There is a voice on the line."""
+        self.lines.opened[line].sink.heard(_STARTS, self.clock.monotonic())
+
+    def is_understood(self, text: str, confidence: float = 1.0, line: int = 0) -> None:
+        """Words of what the caller is saying."""
+        recogniser = self.recognisers.opened[line]
+        recogniser.understood = Utterance(text, (Word(text, 0.0, 1.0, confidence),))
+        recogniser.on_partial(text)
+
+    def pauses(self, line: int = 0) -> None:
+        """The caller has finished."""
+        self.lines.opened[line].sink.heard(_ENDS, self.clock.monotonic())
+
+    def says(self, text: str, confidence: float = 1.0, line: int = 0) -> None:
+        self.speaks(line)
+        self.is_understood(text, confidence, line)
+        self.pauses(line)
+
+    def presses(self, key: str, channel: str = CHANNEL) -> None:
+        self.calls.key_pressed(channel, key)
+
+    def is_silent(self) -> None:
+        """As long as counts for an answer; the session notices with its next tick."""
+        self.clock.advance(NO_INPUT)
+
+    def hangs_up(self, channel: str = CHANNEL) -> None:
+        self.telephone.gone.add(channel)
+        self.calls.caller_gone(channel, "hangup")
+
+    def hearing_is_lost(self) -> None:
+        self.recognisers.opened[0].dies()
+
+    # -- afterwards -----------------------------------------------------------------------------
+
+    async def is_over(self, *, meanwhile: Coroutine[Any, Any, None] | None = None) -> None:
+        """Return when no call is live; what the caller would still do is not done any more."""
+        caller = asyncio.create_task(meanwhile) if meanwhile is not None else None
+        if caller is not None:
+            await self.eventually(lambda: self.calls.live)
+        await self.eventually(lambda: not self.calls.live)
+        if caller is not None:
+            caller.cancel()
+            await asyncio.gather(caller, return_exceptions=True)
+
+    async def log(self) -> list[Event]:
+        """What the only conversation, or the newest, says."""
+        (stream, _), *_others = await self.store.recent(1)
+        return [e.event for e in await SqliteStore.read(self.store, stream)]
+
+    async def logged(self, kind: str) -> None:
+        """Return when an event of this class is in the log."""
+        async with asyncio.timeout(PATIENCE):
+            while kind not in kinds(await self.log()):
+                await asyncio.sleep(0.002)
+
+    async def a_tick_passes(self) -> None:
+        """Return when the session has certainly looked at the time, though it does nothing."""
+        looks = self.clock.looks
+        await self.eventually(lambda: self.clock.looks >= looks + 2)
+
+    async def no_task_is_left(self) -> None:
+        await self.eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    def nothing_is_left_open(self) -> bool:
+        closed = [line.closed for line in self.lines.opened]
+        closed += [recogniser.closed for recogniser in self.recognisers.opened]
+        return all(closed)
+
+    @staticmethod
+    async def eventually(condition: Callable[[], object]) -> None:
+        """Return as soon as the condition holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - what is waited for knows no Event
+                await asyncio.sleep(0.002)
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    """Their classes, to be read."""
+    return [type(event).__name__ for event in events]
