@@ -71,7 +71,7 @@ async def _demo(screen: Console, lines: list[str], keep: bool, folder: Path) -> 
             await place(stage.sip, DID, CALLER, sound)
             progress.console.print(f"the call took {time.monotonic() - started:.0f} s")
             step("waiting for the receipt")
-            found = await _until(stage, _delivered)
+            found = await _until(stage, lambda state: _delivered(state) or _no_text(state))
             if found is not None and _delivered(fold(found)):
                 step(f"replying {_REPLY!r} by text")
                 await stage.handset.mo(CALLER, SENDER, _REPLY)
@@ -87,6 +87,11 @@ async def _demo(screen: Console, lines: list[str], keep: bool, folder: Path) -> 
 
 def _delivered(state: Conversation) -> bool:
     return any(m.state is MessageState.DELIVERED for m in state.messages.values())
+
+
+def _no_text(state: Conversation) -> bool:
+    """The call is over, and no text was promised in it."""
+    return bool(state.handoffs) and not state.messages
 
 
 def _answered(state: Conversation) -> bool:
