@@ -44,6 +44,8 @@ from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
 from ari_app.understanding.intents import Intents
+from smpp.errors import LocalProtocolError
+from smpp.esme import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ class Service:
             "the ARI password is not set: write it to a file and name that in [pbx] password_file",
         )
         subject_key = _subject_key(settings)
+        lines = await self._lines()
         intents = await asyncio.to_thread(Intents, bundle.intents)
 
         store = SqliteStore(settings.store.path, self._clock, self._meter)
@@ -97,8 +100,7 @@ class Service:
         self._stack.push_async_callback(store.aclose)
 
         if settings.telemetry.metrics_port:
-            self._meter.serve(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
-            self._stack.push_async_callback(self._meter.aclose)
+            self._serve_metrics(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
 
         voice = EspeakVoice(
             ulaw_encode,
@@ -136,24 +138,8 @@ class Service:
             lambda call: call in calls.live,
             lambda: self._fail(f"another program has taken the Stasis application {app!r}"),
         )
-        client = AriClient(
-            settings.pbx.url,
-            settings.pbx.user,
-            password,
-            app,
-            telephone,
-            self._meter,
-            self._clock,
-            rest_over_websocket=_TRANSPORTS[settings.pbx.transport],
-        )
+        client = self._client(telephone, password)
         telephone.use(client)
-        lines = RtpLines(
-            settings.media.host,
-            settings.media.advertise or settings.media.host,
-            range(settings.media.first_port, settings.media.last_port + 1),
-            self._meter,
-            self._clock,
-        )
         tools = Instruments(
             telephone=telephone,
             lines=lines,
@@ -172,6 +158,54 @@ class Service:
         await client.start()
         self._calls = calls
 
+    async def _lines(self) -> RtpLines:
+        """Lines for as many calls as may come; that there can be one is tried now."""
+        media, most = self._settings.media, self._settings.calls.most
+        ports = range(media.first_port, media.last_port + 1)
+        try:
+            lines = RtpLines(
+                media.host, media.advertise or media.host, ports, self._meter, self._clock
+            )
+        except ValueError as error:
+            raise SettingsError(
+                f"[media]: {error}: correct host, first_port and last_port"
+            ) from None
+        room = sum(port % 2 == 0 for port in ports)
+        if room < most:
+            raise SettingsError(
+                f"[media]: {media.first_port} to {media.last_port} is room for {room} calls, "
+                f"but [calls] most is {most}: widen the range, or lower most"
+            )
+        line = await lines.open(_Nobody(), "ulaw")
+        await line.aclose()
+        return lines
+
+    def _client(self, telephone: AriTelephone, password: str) -> AriClient:
+        pbx = self._settings.pbx
+        try:
+            return AriClient(
+                pbx.url,
+                pbx.user,
+                password,
+                pbx.app,
+                telephone,
+                self._meter,
+                self._clock,
+                rest_over_websocket=_TRANSPORTS[pbx.transport],
+            )
+        except ValueError as error:
+            raise SettingsError(f"[pbx] url: {error}") from None
+
+    def _serve_metrics(self, host: str, port: int) -> None:
+        try:
+            self._meter.serve(host, port)
+        except OSError as error:
+            raise SettingsError(
+                f"[telemetry] metrics_port: cannot listen on {host}:{port} ({error.strerror}): "
+                "stop the other program, or choose another port"
+            ) from None
+        self._stack.push_async_callback(self._meter.aclose)
+
     async def _carrier(self, inbox: Inbox, key: bytes) -> SmsGateway:
         sms = self._settings.sms
         if not sms.host:
@@ -188,20 +222,24 @@ class Service:
             if not refused.done():
                 refused.set_exception(error)
 
-        gateway = SmppGateway(
-            carrier=sms.carrier,
-            host=sms.host,
-            port=sms.port,
-            system_id=sms.system_id,
-            password=password,
-            source=sms.source,
-            inbox=inbox,
-            clock=self._clock,
-            meter=self._meter,
-            secret=key,
-            system_type=sms.system_type,
-            on_alarm=alarm,
-        )
+        try:
+            gateway = SmppGateway(
+                carrier=sms.carrier,
+                host=sms.host,
+                port=sms.port,
+                system_id=sms.system_id,
+                password=password,
+                source=sms.source,
+                inbox=inbox,
+                clock=self._clock,
+                meter=self._meter,
+                secret=key,
+                system_type=sms.system_type,
+                limits=Limits(window=sms.window),
+                on_alarm=alarm,
+            )
+        except LocalProtocolError as error:
+            raise SettingsError(f"[sms] source: {sms.source!r} is {error}") from None
         gateway.start()
         self._stack.push_async_callback(gateway.aclose)
         await self._bound(gateway, refused)
@@ -213,7 +251,10 @@ class Service:
         await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
         if refused.done():
             up.cancel()
-            raise refused.exception() or CarrierUnavailable("the carrier refused the bind")
+            raise CarrierUnavailable(
+                f"{refused.exception()}: "
+                "compare [sms] system_id and password_file with what the carrier gave you"
+            )
         refused.cancel()
         if up.exception() is not None:
             logger.warning("the carrier cannot be reached; texts are not offered until it can be")
@@ -237,8 +278,9 @@ class Service:
         ticker.every(1.0, "timers", overdue.run_once)
         ticker.start()
         self._stack.push_async_callback(ticker.aclose)
-        self._run(relay.run, relay.stop, "outbox")
+        # Taken down in reverse: what was claimed last is waited for as well.
         self._stack.push_async_callback(relay.drain)
+        self._run(relay.run, relay.stop, "outbox")
         self._run(replies.run, replies.stop, "replies")
 
     def _run(self, run: Callable[[], Awaitable[None]], stop: Callable[[], None], name: str) -> None:
@@ -299,6 +341,16 @@ class Service:
     def _fail(self, reason: str) -> None:
         if not self.failed.done():
             self.failed.set_result(reason)
+
+
+class _Nobody:
+    """Listens to a line that is opened only to see whether it can be."""
+
+    def heard(self, pcm: bytes, at: float) -> None:
+        """See the port AudioSink."""
+
+    def prompt_ended(self, at: float) -> None:
+        """See the port AudioSink."""
 
 
 def load_bundle(settings: Settings) -> Bundle:

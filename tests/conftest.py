@@ -10,6 +10,8 @@ import pytest
 from asterisk.private import PrivateAsterisk
 from tests.support.pbx import root_or_skip
 
+pytest_plugins = ["tests.support.foreign.fixtures"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that asks for a real Asterisk carries the marker `asterisk`, without being told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ari_app.config import as_table
 from ari_app.conversation.events import REGISTRY
+from ari_app.conversation.schema import Schema, schemas
 from ari_app.telemetry.metrics import METRICS
 
 _MADE = "Made by `make docs`; do not edit."
@@ -21,11 +23,13 @@ def pages(command: Any) -> dict[str, str]:
         "events.md": _events(),
         "metrics.md": _metrics(),
         "cli.md": "\n".join(["# Commands", "", _MADE, *_commands(command, "segue")]) + "\n",
+        **{f"schemas/{title}.json": _json(schema) for title, schema in schemas().items()},
     }
 
 
 def write(folder: Path, command: Any) -> None:
-    """Write the pages into a folder that exists."""
+    """Write the pages into a folder that exists; a schema that has no class any more is kept."""
+    (folder / "schemas").mkdir(exist_ok=True)
     for name, text in pages(command).items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -39,6 +43,10 @@ def _events() -> str:
         )
         lines.append(f"| `{name}` | {version} | {_one_line(cls.__doc__)} | {known} |")
     return "\n".join(lines) + "\n"
+
+
+def _json(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _metrics() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from ari_app.conversation.upcast import newest
 
 #: Marks what belongs to a person, so that it can be encrypted and erased by itself.
 PERSONAL: Mapping[str, Any] = {"personal": True}
@@ -391,11 +393,27 @@ def from_payload(name: str, version: int, payload: dict[str, Any]) -> Event:
     """The event that was stored; Unrecognised if it comes from a newer program."""
     cls = REGISTRY.get((name, version))
     if cls is None:
+        name, version, payload = newest(name, version, payload)
+        cls = REGISTRY.get((name, version))
+    if cls is None:
         return Unrecognised(name=name, version=version, payload=payload)
-    event: Event = cls(**{key: _frozen(value) for key, value in payload.items()})
+    if lists := _LISTS[cls]:
+        payload = payload | {key: _frozen(payload[key]) for key in lists if key in payload}
+    event: Event = cls(**payload)
     return event
 
 
 def _frozen(value: Any) -> Any:
     """JSON has no tuples."""
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+    return tuple([_frozen(v) for v in value]) if isinstance(value, list) else value
+
+
+def _may_hold_lists(hint: Any) -> bool:
+    return get_origin(hint) is tuple or any(map(_may_hold_lists, get_args(hint)))
+
+
+# Looked up once: most events hold no lists, and every event of the log is read through here.
+_LISTS: dict[type[Any], tuple[str, ...]] = {
+    cls: tuple(name for name, hint in get_type_hints(cls).items() if _may_hold_lists(hint))
+    for cls in REGISTRY.values()
+}

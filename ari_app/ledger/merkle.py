@@ -80,7 +80,7 @@ class Tree:
     @classmethod
     def from_bytes(cls, stored: bytes) -> Tree:
         """What `to_bytes` wrote; ValueError if it cannot be that."""
-        if len(stored) < 8 or len(stored) % 32 != 8:
+        if len(stored) % 32 != 8:
             raise ValueError(f"{len(stored)} bytes are not a stored tree")
         peaks = (stored[at : at + 32] for at in range(8, len(stored), 32))
         return cls(int.from_bytes(stored[:8], "big"), tuple(peaks))

@@ -83,7 +83,7 @@ def open_note(note: str, verifier: VerifierKey) -> str:
     # The last empty line: the text may hold some itself.
     text, empty_line, below = note.rpartition("\n\n")
     *lines, end = below.split("\n")
-    if not empty_line or not lines or end:
+    if not empty_line or end:
         raise ValueError("the note does not end with an empty line and signatures")
     if len(lines) > _MOST_SIGNATURES:
         raise ValueError(f"the note has more than {_MOST_SIGNATURES} signatures")

@@ -115,7 +115,7 @@ def read_bundle(text: str) -> Bundle:
         raise BundleError("the bundle is longer than 1 MiB")
     try:
         document = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001  PyYAML lets through what a value's reader raises
         raise BundleError(f"the bundle is not YAML: {error}") from error
     if not isinstance(document, dict):
         raise BundleError("the bundle is not a mapping")

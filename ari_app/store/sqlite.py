@@ -95,7 +95,8 @@ class SqliteStore:
                 _check if self._read_only else _prepare, self._path, self._engine
             )
         except OSError as error:
-            raise StoreUnavailable(f"cannot make {self._path}: {error.strerror}") from error
+            where = error.filename or self._path
+            raise StoreUnavailable(f"cannot make {where}: {error.strerror}") from error
         except DBAPIError as error:
             raise unavailable(error) from error
         if not self._read_only:

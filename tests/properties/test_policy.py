@@ -20,19 +20,23 @@ from tests.support.clock import FakeClock
 
 BUNDLE = demo_bundle()
 SAID = st.sampled_from(sorted(e for texts in BUNDLE.intents.values() for e in texts))
+# What leads to a text comes often, or a hundred examples would hardly see one.
+SAID = st.sampled_from(["yes please", "text me", "send it by text"]) | SAID
 WORDS = SAID | st.sampled_from(["1", "2", "3", "4", "two please"]) | st.text(max_size=30)
 VOICE = st.one_of(
     st.builds(Heard, st.just("voice"), st.just("speech"), WORDS, st.floats(0, 1)),
-    st.builds(Heard, st.just("voice"), st.just("key"), st.sampled_from("0123456789*#ABCD")),
+    st.builds(Heard, st.just("voice"), st.just("key"), st.sampled_from("1120123456789*#ABCD")),
     st.builds(Heard, st.just("voice"), st.sampled_from(["silence", "hearing_lost"])),
 )
 TEXTS = st.builds(Heard, st.just("sms"), st.just("text"), WORDS)
 # Of this bundle, or of one that was in force when the conversation began.
-QUESTIONS = st.sampled_from([None, "asked_last_year", *sorted(BUNDLE.questions)])
+QUESTIONS = st.sampled_from(["offer_hours", "how_hours"]) | st.sampled_from(
+    [None, "asked_last_year", *sorted(BUNDLE.questions)]
+)
 TOPICS = st.sampled_from([None, "fax", *sorted(BUNDLE.topics)])
 STATES = st.builds(
     Conversation,
-    number=st.sampled_from([None, "+12025550123", "+33123456789"]),
+    number=st.sampled_from(["+12025550123", "+12025550123", None, "+33123456789"]),
     question=QUESTIONS,
     topic=TOPICS,
     misses=st.integers(0, 4),
@@ -41,6 +45,15 @@ STATES = st.builds(
     consent=st.sampled_from([{}, {"texts": True}, {"texts": False}]),
     messages=st.sampled_from([{}, {"msg_1": Message("hours", "open")}]),
 )
+# One good word away from a text.
+READY = st.builds(
+    Conversation,
+    number=st.just("+12025550123"),
+    question=st.sampled_from(["offer_hours", "offer_reschedule"]),
+    topic=st.just("hours"),
+    misses=st.integers(0, 4),
+)
+BELOW = st.floats(0, 0.6, exclude_max=True)
 
 
 def turn(state: Conversation, heard: Heard, up: bool = True) -> Turn:
@@ -48,7 +61,7 @@ def turn(state: Conversation, heard: Heard, up: bool = True) -> Turn:
     return agent.take_turn("conv_1", state, heard)
 
 
-@settings(calm, max_examples=300)
+@settings(calm, max_examples=200)
 @given(STATES, VOICE | TEXTS, st.booleans())
 def test_every_turn_is_decided_and_everything_it_names_is_there(
     state: Conversation, heard: Heard, up: bool
@@ -60,7 +73,7 @@ def test_every_turn_is_decided_and_everything_it_names_is_there(
     json.dumps([effect.payload for effect in taken.effects])
 
 
-@settings(calm, max_examples=200)
+@settings(calm, max_examples=100)
 @given(STATES, VOICE, st.booleans())
 def test_a_caller_always_hears_something_and_knows_how_to_go_on(
     state: Conversation, heard: Heard, up: bool
@@ -72,8 +85,8 @@ def test_a_caller_always_hears_something_and_knows_how_to_go_on(
         assert BUNDLE.questions[taken.question].prompt in {said.prompt for said in taken.speech}
 
 
-@settings(calm, max_examples=200)
-@given(STATES, SAID | st.text(max_size=30), st.floats(0, 0.6, exclude_max=True))
+@settings(calm, max_examples=100)
+@given(STATES | READY, WORDS, st.sampled_from([0.3, 0.45, 0.55, 0.5999]) | BELOW)
 def test_what_was_not_heard_well_never_leads_to_a_text(
     state: Conversation, words: str, heard: float
 ) -> None:
@@ -82,8 +95,8 @@ def test_what_was_not_heard_well_never_leads_to_a_text(
     assert not [e for e in taken.events if isinstance(e, TextPromised | ConsentGiven)]
 
 
-@settings(calm, max_examples=200)
-@given(STATES, VOICE, st.booleans())
+@settings(calm, max_examples=100)
+@given(STATES | READY, VOICE, st.booleans())
 def test_a_call_promises_a_text_only_with_consent_given_just_before(
     state: Conversation, heard: Heard, up: bool
 ) -> None:
@@ -95,7 +108,7 @@ def test_a_call_promises_a_text_only_with_consent_given_just_before(
         assert state.number == "+12025550123"  # the other one is a fixed line
 
 
-@settings(calm, max_examples=200)
+@settings(calm, max_examples=100)
 @given(STATES, VOICE | TEXTS)
 def test_a_decision_is_made_again_from_what_was_recorded(state: Conversation, heard: Heard) -> None:
     made = turn(state, heard).decision
@@ -104,7 +117,7 @@ def test_a_decision_is_made_again_from_what_was_recorded(state: Conversation, he
     assert made.bundle == BUNDLE.hash
 
 
-@settings(calm, max_examples=200)
+@settings(calm, max_examples=100)
 @given(STATES, VOICE | TEXTS)
 def test_each_promise_is_an_event_and_an_effect_with_one_id(
     state: Conversation, heard: Heard
@@ -112,6 +125,8 @@ def test_each_promise_is_an_event_and_an_effect_with_one_id(
     taken = turn(state, heard)
     promised = [e.message for e in taken.events if isinstance(e, TextPromised)]
     assert promised == [e.id for e in taken.effects if e.kind == "sms"]
+    assert all(e.to == state.number for e in taken.events if isinstance(e, TextPromised))
+    assert not promised or state.number is not None
     assert [f"receipt:{id}" for id in promised] == [timer.id for timer in taken.timers]
 
 
@@ -128,7 +143,7 @@ PIECES = st.text("abc{}[]:,-\"'%0123 \n", max_size=12) | st.sampled_from(
 )
 
 
-@settings(calm, max_examples=40)
+@settings(calm, max_examples=25)
 @given(st.integers(0, len(LINES) - 1), st.integers(0, 3), PIECES)
 def test_a_damaged_bundle_is_read_or_refused_and_never_crashes(
     line: int, missing: int, piece: str

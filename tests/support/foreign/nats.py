@@ -2,7 +2,7 @@
 
 `SEGUE_NATS_SERVER` names the program; else the installed one is taken, else the package of
 the machine's own suite is unpacked privately (4 MB; on Debian 12 a nats-server 2.9.10, which
-cannot write to the disk before it acknowledges, see docs/decisions.md).
+cannot be told to write to the disk before it acknowledges).
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def find_program() -> Path:
         if not os.access(given, os.X_OK):
             raise ProgramMissing(f"SEGUE_NATS_SERVER={given} is no program: name another.")
         return Path(given)
-    # Debian puts it where the path of an ordinary user does not lead.
-    installed = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if installed:
+    if installed := _installed():
         return Path(installed)
     root = unpack(
         Wanted(
@@ -61,8 +59,12 @@ def find_program() -> Path:
 
 def can_have_one() -> bool:
     """Whether one is here or a failure to fetch it is a failure of this machine."""
-    named = os.environ.get("SEGUE_NATS_SERVER")
-    return bool(named or shutil.which("nats-server") or can_fetch())
+    return bool(os.environ.get("SEGUE_NATS_SERVER") or _installed() or can_fetch())
+
+
+def _installed() -> str | None:
+    # Debian puts it where the path of an ordinary user does not lead.
+    return shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 class PrivateNats:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from asterisk import fetch
-from asterisk.fetch import AsteriskMissing, cached_root, find_root, missing_parts
+from asterisk.fetch import (
+    AsteriskMissing,
+    ProgramMissing,
+    Wanted,
+    cached_root,
+    find_root,
+    missing_parts,
+    unpacked,
+)
 
 PARTS = (
     "usr/sbin/asterisk",
@@ -291,3 +299,42 @@ def test_packages_that_no_longer_hold_a_part_are_refused(machine: Machine, tmp_p
         archive.add(tmp_path / "tree/usr/share", arcname="./usr/share")
     with pytest.raises(AsteriskMissing, match="no longer hold usr/sbin/asterisk"):
         find_root()
+
+
+# -- other programs ---------------------------------------------------------------------------
+
+
+def wanted(*, alone: bool = False, left_out: tuple[str, ...] = ()) -> Wanted:
+    return Wanted(
+        name="Something",
+        suite="bookworm",
+        packages=("something",),
+        parts=PARTS[:1],
+        download="little",
+        space=1,
+        instead="do without",
+        alone=alone,
+        left_out=left_out,
+    )
+
+
+def test_another_program_comes_the_same_way(machine: Machine, tmp_path: Path) -> None:
+    machine.apt(before=f"cp {tmp_path}/cache/.root.*/sources.list {tmp_path}/seen.list")
+    root = tmp_path / "cache/root"
+    assert unpacked(wanted(), root) == root
+    assert " bookworm main" in (tmp_path / "seen.list").read_text()
+    assert "install something" in machine.calls.read_text()
+
+
+def test_a_program_that_is_wanted_alone_comes_without_its_dependencies(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.tool("apt-get", f'echo "$@" >> {machine.calls}; touch "{DEB}"')  # where it is started
+    unpacked(wanted(alone=True), tmp_path / "cache/root")
+    assert "download something" in machine.calls.read_text()
+    assert "install" not in machine.calls.read_text()
+
+
+def test_a_package_that_is_left_out_is_not_unpacked(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(ProgramMissing, match="Something packages no longer hold.*do without"):
+        unpacked(wanted(left_out=("aster*",)), tmp_path / "cache/root")

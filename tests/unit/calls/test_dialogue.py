@@ -306,6 +306,8 @@ class Session:
             case "deaf":
                 self.speaking = False
                 self.dialogue.deaf()
+            case _:
+                raise AssertionError(f"{what} never happens")
 
     def follow(self, steps: Sequence[Step]) -> None:
         plays = [step for step in steps if isinstance(step, Play)]

@@ -163,7 +163,8 @@ async def test_a_decision_under_way_does_not_change_where_a_stopped_call_goes(
     story.presses("1")  # leads to a text and a goodbye
     await story.eventually(lambda: len(story.gates.passed) == deciding)
     stopping = asyncio.create_task(story.calls.drain(0.0))
-    await asyncio.sleep(0.01)
+    done, _ = await asyncio.wait([stopping], timeout=0.05)
+    assert not done
     story.gates.open()
     await stopping
     assert story.telephone.left[CHANNEL][0] is Exit.ERROR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -203,10 +204,22 @@ def test_a_row_that_is_no_event_keeps_its_place_among_the_leaves() -> None:
     sound = ChainCheck().feed(rows)
     rows[3] = with_column(rows[3], 8, None)
     assert ChainCheck().feed(rows) == [*sound[:3], NO_EVENT, *sound[4:]]
+    assert len(NO_EVENT) == 32
 
 
 def test_a_break_is_told_in_a_sentence() -> None:
     assert str(Break(BLUE, 3, Fault.REMOVED)) == "event 3 of stream conv_blue was removed"
+
+
+def test_numbers_left_out_by_whoever_wrote_the_links_are_found() -> None:
+    assert breaks(linked([event(BLUE, 1), event(BLUE, 3)])) == [Break(BLUE, 2, Fault.REMOVED)]
+    assert breaks(linked([event(BLUE, 0), event(BLUE, 1)])) == [Break(BLUE, 0, Fault.REORDERED)]
+
+
+def test_the_links_are_what_the_documentation_says() -> None:
+    before, leaf = bytes(range(32)), bytes(range(1, 33))
+    assert genesis("conv_1") == sha256(b"\x03segue.chain.v1\nconv_1").digest()
+    assert link(before, leaf) == sha256(b"\x02" + before + leaf).digest()
 
 
 def test_streams_begin_differently_and_no_kind_of_hash_passes_for_another() -> None:

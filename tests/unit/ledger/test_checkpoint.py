@@ -92,6 +92,18 @@ def test_a_malformed_checkpoint_is_refused_in_one_sentence(text: str) -> None:
     assert type(refused.value) is ValueError
 
 
+def test_a_checkpoint_of_too_few_lines_is_told_so() -> None:
+    with pytest.raises(ValueError, match="three lines"):
+        Checkpoint.parse(f"{ORIGIN}\n7\n")
+
+
+@pytest.mark.parametrize("line", ["", "one\ntwo", "a\tb", "\ud800"])
+def test_what_is_not_one_line_is_not_written(line: str) -> None:
+    for origin, extensions in ((line, ()), (ORIGIN, (line,))):
+        with pytest.raises(ValueError, match="not one line"):
+            Checkpoint(origin, 7, ROOT, extensions)
+
+
 @pytest.mark.parametrize("size", [-1, 10**19])
 def test_no_tree_has_such_a_size(size: int) -> None:
     with pytest.raises(ValueError, match="no tree has"):

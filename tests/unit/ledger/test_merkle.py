@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import pytest
 
+from ari_app.ledger import merkle
 from ari_app.ledger.merkle import (
     EMPTY_ROOT,
     TILE,
@@ -134,6 +135,11 @@ def test_a_tree_of_peaks_of_another_length_is_refused() -> None:
         Tree(1, (b"short",))
 
 
+def test_a_tree_of_fewer_than_no_leaves_is_refused() -> None:
+    with pytest.raises(ValueError, match="a tree of -1 leaves"):
+        Tree(-1, (LEAVES[0],))
+
+
 def test_every_inclusion_proof_of_every_small_tree_is_the_rfcs_and_holds() -> None:
     for size in range(1, 66):
         root = rfc9162.mth(0, size)
@@ -152,7 +158,7 @@ def test_every_consistency_proof_of_every_small_tree_is_the_rfcs_and_holds() -> 
             assert is_consistent(first, second, *roots, path)
 
 
-@pytest.mark.parametrize("size", [255, 256, 257, 511, 512, 513, 700, 1024, 1025, 1100])
+@pytest.mark.parametrize("size", [255, 256, 257, 511, 512, 513, 800, 1023, 1024, 1025, 1100])
 def test_stored_tiles_change_no_proof(size: int) -> None:
     for number in {0, 1, 255, 256, 257, 511, 512, size // 2, size - 2, size - 1}:
         if number < size:
@@ -162,6 +168,11 @@ def test_stored_tiles_change_no_proof(size: int) -> None:
             assert consistency_path(number, size, leaves, tiles) == consistency_path(
                 number, size, leaves
             )
+
+
+def test_hashes_are_asked_of_the_store_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merkle, "_AT_ONCE", 7)
+    assert list(inclusion_path(3, 300, leaves)) == rfc9162.path(3, 0, 300)
 
 
 def test_with_tiles_few_leaves_are_read() -> None:
@@ -181,7 +192,7 @@ def test_a_store_that_lacks_leaves_is_told_so() -> None:
         inclusion_path(0, 101, lambda start, end: leaves(start, end)[:-1])
 
 
-@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
+@pytest.mark.parametrize(("index", "size"), [(-1, 3), (-1, 1), (3, 3), (1, 1), (0, 0)])
 def test_a_leaf_that_is_not_there_has_no_proof(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="has no leaf"):
         inclusion_path(index, size, leaves)
@@ -193,6 +204,24 @@ def test_a_tree_that_shrank_has_no_proof(first: int, second: int) -> None:
     with pytest.raises(ValueError, match="was never one of"):
         consistency_path(first, second, leaves)
     assert not is_consistent(first, second, LEAVES[0], LEAVES[0], ())
+
+
+def test_a_shrunk_tree_is_refused_whatever_the_path_says() -> None:
+    assert not is_consistent(3, 2, LEAVES[0], rfc9162.mth(0, 2), (LEAVES[0], LEAVES[1]))
+
+
+def test_a_proof_does_not_hold_for_another_size() -> None:
+    two, three = rfc9162.mth(0, 2), rfc9162.mth(0, 3)
+    assert is_included(LEAVES[0], 0, 2, (LEAVES[1],), two)
+    assert not is_included(LEAVES[0], 0, 3, (LEAVES[1],), two)
+    assert is_consistent(2, 3, two, three, (LEAVES[2],))
+    assert not is_consistent(2, 7, two, three, (LEAVES[2],))
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (3, 5), (4, 5)])
+def test_without_a_path_a_larger_tree_is_not_consistent(first: int, second: int) -> None:
+    roots = rfc9162.mth(0, first), rfc9162.mth(0, second)
+    assert not is_consistent(first, second, *roots, ())
 
 
 def test_every_tree_begins_with_the_empty_one() -> None:
@@ -217,4 +246,5 @@ def test_a_hash_of_another_length_proves_nothing() -> None:
     assert is_included(left, 0, 2, (right,), root)
     assert not is_included(left + right[:1], 0, 2, (right[1:],), root)
     assert not is_included(left[:31], 0, 2, (left[31:] + right,), root)
-    assert not is_consistent(1, 2, left, root[:31], (right,))
+    assert is_consistent(1, 2, left, root, (right,))
+    assert not is_consistent(1, 2, left + right[:1], root, (right[1:],))

@@ -110,13 +110,29 @@ OURS = NOTE.rpartition("\n\n")[2]
         _signed(f"— {ORIGIN} \n"),
         _signed("— x AAAA\n") + OURS,
         _signed(OURS * 101),
-        "x" * 1_000_001 + "\n" + NOTE,
+        sign_note("x" * 1_000_000 + "\n", ORIGIN, KEY),
+        sign_note("\n", ORIGIN, KEY).removeprefix("\n\n"),
+        _signed(OURS + OURS[:-1]),
+        _signed("junk\n" + OURS),
+        _signed("- x AAAAAAA=\n" + OURS),
+        _signed("—  AAAAAAA=\n" + OURS),
+        _signed("— x AAAAAA==\n" + OURS),
     ],
 )
 def test_a_malformed_note_is_refused_in_one_sentence(note: str) -> None:
     with pytest.raises(ValueError, match=ONE_SENTENCE) as refused:
         open_note(note, VERIFIER)
     assert type(refused.value) is ValueError
+
+
+def test_a_strangers_signature_may_be_of_any_length() -> None:
+    assert open_note(_signed("— x AAAAAAA=\n" + OURS), VERIFIER) == TEXT
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_public_key_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match="has 32 bytes"):
+        VerifierKey(ORIGIN, bytes(length))
 
 
 def test_a_hundred_signatures_are_read() -> None:

@@ -171,6 +171,11 @@ def test_what_is_no_proof_is_refused_in_one_sentence(text: str) -> None:
     assert type(refused.value) is ValueError
 
 
+def test_a_number_that_is_too_large_is_told_so() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        verify_proof(PROOF.replace('"index": 4', '"index": ' + "4" * 21), VKEY)
+
+
 def test_the_key_of_another_log_proves_nothing() -> None:
     with pytest.raises(ValueError, match="did not sign"):
         verify_proof(PROOF, "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")

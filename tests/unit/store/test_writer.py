@@ -17,7 +17,7 @@ from ari_app.errors import Conflict, StoreUnavailable
 from ari_app.store.writer import GroupWriter
 from tests.support.meter import RecordingMeter
 
-Action = Callable[[Connection], object]
+Action = Callable[[Connection], None]
 
 
 class Story:
@@ -70,7 +70,10 @@ def _engine(path: Path) -> Engine:
 
 
 def sql(statement: str, *parameters: str) -> Action:
-    return lambda connection: connection.exec_driver_sql(statement, parameters)
+    def action(connection: Connection) -> None:
+        connection.exec_driver_sql(statement, parameters)
+
+    return action
 
 
 def note(text: str) -> Action:

@@ -1,0 +1,221 @@
+"""Parts die, hang or talk nonsense: the caller always has a way on, and no text is lost unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+
+from ari_app.conversation.events import CallEnded, HearingLost, TextPromised, TextSightLost
+from ari_app.conversation.message import MessageState
+from ari_app.conversation.state import Conversation
+from smpp.simulator import Smsc
+from tests.support.callers import Caller, Story, only
+from tests.support.house import eventually
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.vosk]
+
+
+# -- the service ------------------------------------------------------------------------------
+
+
+async def test_a_service_that_is_told_to_stop_finishes_its_calls(story: Story) -> None:
+    house = story.house
+    caller = await story.caller_at("what")
+    stopping = asyncio.create_task(house.service.stop(60.0))
+    try:
+        await story.logged("draining: 1 calls")
+        late = await story.caller()
+        await late.dials()
+        await house.user_event("SegueAppDown", Reason="overload")
+        await late.hangs_up()
+        await story.agrees_to_a_text(caller)
+        assert await stopping == 0
+    finally:
+        await stopping
+        await house.restart()
+    assert len(await story.texts(caller)) == 1
+
+
+async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -> None:
+    house = story.house
+    async with (
+        house.dialplan_variable("SEGUE_CALL_LIMIT", "6"),
+        house.dialplan_variable("SEGUE_SAY_HOLD", "beep"),
+    ):
+        caller = await story.caller_at("what")
+        await house.kill()
+        try:
+            following = await story.caller()
+            await following.dials()
+            await story.people_take_the_call("app_down")
+            await following.hangs_up()
+
+            # The one whose call was up hears silence until the limit of the dialplan.
+            await story.people_take_the_call("limit")
+            await caller.hangs_up()
+        finally:
+            await house.restart()
+
+
+async def test_a_service_that_comes_back_gives_stranded_callers_to_people(story: Story) -> None:
+    caller = await story.caller_at("what")
+    await story.house.kill()
+    await story.house.restart()
+    await story.people_take_the_call("error")
+    assert caller.phone.up
+    await caller.hangs_up()
+    await story.is_quiet()  # also of the bridge and the leg that the dead one left
+
+
+async def promised(story: Story) -> Caller:
+    caller = await story.caller_at("what")
+    await story.agrees_to_a_text(caller)
+    return caller
+
+
+def message_state(state: Conversation) -> MessageState:
+    (message,) = state.messages.values()
+    return message.state
+
+
+async def test_a_text_whose_fate_a_crash_hid_is_called_unknown_and_not_sent_again(
+    story: Story,
+) -> None:
+    house = story.house
+    await house.handset.faults(never_answer=True)
+    try:
+        caller = await promised(story)
+
+        async def taken() -> list[str]:
+            return await house.texts_to(caller.number)
+
+        await eventually(taken, "the carrier has the text, and the service does not know")
+        await house.kill()
+    finally:
+        await house.handset.faults(never_answer=False)
+        await house.restart()
+    await story.state(caller, lambda s: message_state(s) is MessageState.UNKNOWN, "it is unknown")
+    events = [e.event for e in await house.conversation_of(caller.number)]
+    assert "while it was being sent" in only(events, TextSightLost).reason
+    assert len(await taken()) == 1
+
+
+async def test_a_text_that_still_waited_when_the_service_died_is_sent_by_the_next(
+    story: Story,
+) -> None:
+    house = story.house
+    await house.handset.faults(throttle_first=1_000_000)
+    try:
+        caller = await promised(story)
+        await story.logged("waits")  # the carrier has said: not now
+        await house.kill()
+    finally:
+        await house.handset.faults(throttle_first=0)
+        await house.restart()
+    assert len(await story.texts(caller)) == 1
+
+
+# -- hearing ----------------------------------------------------------------------------------
+
+
+async def test_a_caller_whose_recogniser_dies_goes_on_by_keys(story: Story) -> None:
+    house = story.house
+    caller = await story.caller_at("what")
+    worker = house.asr_worker()
+    os.kill(worker, signal.SIGKILL)
+    await caller.hears("by_keys", "what")
+    await story.agrees_to_a_text(caller)
+    assert len(await story.texts(caller)) == 1
+    assert HearingLost in map(type, await story.log(caller))
+
+    following = await story.caller_at("what")
+    assert house.asr_worker() != worker
+    await following.says("what are your opening hours")
+    await following.hears("offer_hours")
+
+
+async def test_a_caller_whose_recogniser_hangs_goes_on_by_keys(story: Story) -> None:
+    caller = await story.caller_at("what")
+    with story.house.frozen(story.house.asr_worker()):
+        await caller.says("what are your opening hours")
+        await caller.hears("by_keys", "what")
+    await story.agrees_to_a_text(caller)
+    assert len(await story.texts(caller)) == 1
+
+
+# -- the carrier ------------------------------------------------------------------------------
+
+
+async def test_without_a_carrier_no_text_is_offered_and_people_take_the_call(
+    story: Story,
+) -> None:
+    house = story.house
+    await house.carrier_dies()
+    try:
+        await story.logged("the bind is down")
+        caller = await story.caller_at("what")
+        await caller.says("what are your opening hours")
+        await caller.hears("cannot_text", "connecting")
+        await story.people_take_the_call("handoff", Conversation=await story.stream(caller))
+        await caller.hangs_up()
+        assert TextPromised not in map(type, await story.log(caller))
+    finally:
+        await house.carrier_is_back()
+    await story.logged("bound to")
+    caller = await story.caller_at("what")
+    await story.agrees_to_a_text(caller)
+    assert len(await story.texts(caller)) == 1
+
+
+async def test_a_carrier_that_talks_nonsense_costs_neither_call_nor_text(story: Story) -> None:
+    house = story.house
+    secret = (house.stage.folder / "smpp.secret").read_text()
+    smsc = Smsc(accounts={"segue": secret}, receipt_delay=0.1)
+    await smsc.start()
+    try:
+        await house.restart(SEGUE_SMS__PORT=str(smsc.port))
+        caller = await story.caller_at("what")
+        await caller.presses("1")
+        await caller.hears("offer_hours")
+        for garbage in (bytes(64), b"\xff" * 64, b"GET / HTTP/1.1\r\n\r\n" * 4):
+            binds = smsc.binds
+            smsc.send_raw(garbage)
+
+            async def bound_again(before: int = binds) -> bool:
+                return smsc.binds > before and bool(smsc.connections)
+
+            await eventually(bound_again, "the service binds again")
+        await story.logged("bound to")
+        await caller.presses("1")
+        await caller.hears("promised")
+        await caller.is_hung_up()
+        (text,) = await smsc.wait_accepted(1, 40.0)
+        assert text.recipient == caller.number.lstrip("+")
+    finally:
+        await house.restart()
+        await smsc.aclose()
+
+
+# -- audio ------------------------------------------------------------------------------------
+
+
+async def test_garbage_on_the_audio_port_is_counted_and_the_call_goes_on(story: Story) -> None:
+    caller = await story.caller_at("what")
+    (port,) = story.house.rtp_ports()
+    rtp = b"\x80\x00\x00\x01\x00\x00\x00\x00\x12\x34\x56\x78" + bytes(160)
+    garbage = [os.urandom(size) for size in (1, 11, 12, 172, 1400)]
+    garbage += [b"", rtp, rtp[:7], rtp[:12], b"\xff" * 172, bytes(9000)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for datagram in garbage:
+            stranger.sendto(datagram, ("127.0.0.1", port))
+    await caller.says("what are your opening hours")
+    await caller.hears("offer_hours")
+    await caller.presses("1")
+    await caller.hears("promised")
+    await caller.is_hung_up()
+    assert len(await story.texts(caller)) == 1
+    assert only(await story.log(caller), CallEnded).statistics["refused"] == len(garbage)

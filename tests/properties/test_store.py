@@ -1,0 +1,214 @@
+"""The store against a dictionary: whatever is done to both, in any order, they say the same."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ari_app.conversation.events import CallAnswered, Event, ReceiptReceived
+from ari_app.errors import Conflict
+from ari_app.ports import Effect, Job, Receipt
+from ari_app.store.sqlite import SqliteStore
+from tests.support.calm import calm
+from tests.support.clock import FakeClock
+from tests.support.meter import RecordingMeter
+
+T = TypeVar("T")
+SUBJECT_OF = {"conv_1": "subj_1", "conv_2": "subj_1", "conv_3": "subj_2"}
+STREAMS = st.sampled_from(sorted(SUBJECT_OF))
+KEYS = st.sampled_from([None, "k1", "k2", "k3"])
+IDS = st.sampled_from(["7", "8", "9"])
+STATES = st.sampled_from(["ENROUTE", "DELIVRD", "UNDELIV"])
+
+
+@dataclass
+class Model:
+    """What the store must know."""
+
+    log: list[tuple[str, Event]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    latest: dict[str, str] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)  # effect -> attempts so far
+    open: dict[str, int] = field(default_factory=dict)  # ... left open by a crash
+    wire: dict[str, tuple[str, str]] = field(default_factory=dict)
+    early: list[Receipt] = field(default_factory=list)
+    told: set[tuple[str, str, str]] = field(default_factory=set)
+    done: dict[str, int] = field(default_factory=dict)  # consumer -> events of the log
+
+    def stream(self, name: str) -> list[Event]:
+        return [event for stream, event in self.log if stream == name]
+
+    def receipt(self, receipt: Receipt) -> bool:
+        if receipt.id not in self.wire:
+            return False
+        message, stream = self.wire[receipt.id]
+        if (message, receipt.id, receipt.state) not in self.told:
+            self.told.add((message, receipt.id, receipt.state))
+            happened = ReceiptReceived(
+                message=message, carrier="main", id=receipt.id, state=receipt.state, error=""
+            )
+            self.log.append((stream, happened))
+        return True
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Time passes with every step, so that nothing happens at the same moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.runner = asyncio.Runner()
+        self.clock = FakeClock()
+        self.model = Model()
+        self.hands: list[Job] = []
+        self.number = 0
+        self.store = self._open()
+
+    def _open(self) -> SqliteStore:
+        store = SqliteStore(self.folder / "segue.db", self.clock, RecordingMeter())
+        self._do(store.open())
+        return store
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        self.clock.advance(1)
+        return self.runner.run(work)
+
+    def _next(self, prefix: str) -> str:
+        self.number += 1
+        return f"{prefix}{self.number:04}"
+
+    @rule(
+        stream=STREAMS,
+        count=st.integers(1, 3),
+        effects=st.integers(0, 2),
+        key=KEYS,
+        turned=st.booleans(),
+        off=st.sampled_from([None, 0, 0, 1, -1]),
+    )
+    def append(
+        self,
+        stream: str,
+        count: int,
+        effects: int,
+        key: str | None,
+        turned: bool,
+        off: int | None,
+    ) -> None:
+        happened = [CallAnswered(call=self._next("c")) for _ in range(count)]
+        promised = [Effect("sms", self._next("msg_"), 0, {}) for _ in range(effects)]
+        found = len(self.model.stream(stream))
+        work = self.store.append(
+            stream,
+            happened,
+            expected=None if off is None else found + off,
+            effects=promised,
+            subject=SUBJECT_OF[stream] if turned else None,
+            dedupe=key,
+        )
+        if key in self.model.seen:
+            assert self._do(work) == []
+        elif off not in (None, 0):
+            with pytest.raises(Conflict):
+                self._do(work)
+        else:
+            written = self._do(work)
+            assert [e.sequence for e in written] == list(range(found + 1, found + 1 + count))
+            self.model.log += [(stream, event) for event in happened]
+            self.model.due |= dict.fromkeys((e.id for e in promised), 0)
+            self.model.seen |= {key} if key else set()
+            if turned:
+                self.model.latest[SUBJECT_OF[stream]] = stream
+
+    @rule(limit=st.integers(1, 3))
+    def claim(self, limit: int) -> None:
+        waiting = {**self.model.due, **self.model.open}
+        jobs = self._do(self.store.claim("sms", self.clock.now(), limit))
+        assert len(jobs) == min(limit, len(waiting))
+        for job in jobs:
+            assert job.attempts == waiting[job.id] + 1
+            assert (job.state == "sending") == (job.id in self.model.open)
+            self.model.due.pop(job.id, None)
+            self.model.open.pop(job.id, None)
+        self.hands += jobs
+
+    @precondition(lambda self: self.hands)
+    @rule(data=st.data(), ids=st.lists(IDS, max_size=2, unique=True), again=st.booleans())
+    def settle(self, data: st.DataObject, ids: list[str], again: bool) -> None:
+        job = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
+        happened = CallAnswered(call=self._next("settled"))
+        retry_at = self.clock.now() if again else None
+        wire = ("main", ids) if ids else None
+        self._do(self.store.settle(job, [happened], retry_at=retry_at, wire=wire))
+        self.model.log.append((job.stream, happened))
+        if again:
+            self.model.due[job.id] = job.attempts
+        for id in ids:
+            self.model.wire[id] = (job.id, job.stream)
+            early = [r for r in self.model.early if r.id == id]
+            self.model.early = [r for r in self.model.early if r.id != id]
+            for receipt in early:
+                self.model.receipt(receipt)
+
+    @rule(id=IDS, state=STATES)
+    def receipt(self, id: str, state: str) -> None:
+        receipt = Receipt("main", id, state, "")
+        known = self.model.receipt(receipt)
+        if not known:
+            self.model.early.append(receipt)
+        assert self._do(self.store.receipt(receipt)) == known
+
+    @rule(consumer=st.sampled_from(["threads", "views"]), limit=st.integers(1, 4))
+    def consume(self, consumer: str, limit: int) -> None:
+        done = self.model.done.get(consumer, 0)
+        seen = self._do(self.store.tail(consumer, limit))
+        expected = self.model.log[done : done + limit]
+        assert [(p.envelope.stream, p.envelope.event) for p in seen] == expected
+        if seen:
+            self._do(self.store.advance(consumer, seen[-1].position))
+            self.model.done[consumer] = done + len(seen)
+
+    @rule()
+    def reopen(self) -> None:
+        self._do(self.store.aclose())
+        self.store = self._open()
+        self.model.open |= {job.id: job.attempts for job in self.hands}
+        self.hands = []
+
+    @rule(stream=STREAMS)
+    def read(self, stream: str) -> None:
+        envelopes = self._do(self.store.read(stream))
+        assert [e.event for e in envelopes] == self.model.stream(stream)
+        assert [e.sequence for e in envelopes] == list(range(1, len(envelopes) + 1))
+
+    @rule(subject=st.sampled_from(sorted(set(SUBJECT_OF.values()))))
+    def latest(self, subject: str) -> None:
+        assert self._do(self.store.latest(subject)) == self.model.latest.get(subject)
+
+    @invariant()
+    def the_log_is_as_it_should_be(self) -> None:
+        log = self._do(self.store.tail("nobody", 10_000))
+        assert [(p.envelope.stream, p.envelope.event) for p in log] == self.model.log
+
+    def teardown(self) -> None:
+        self.runner.run(self.store.aclose())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(
+    calm,
+    max_examples=15,
+    stateful_step_count=20,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
