@@ -9,8 +9,12 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ari_app.conversation.upcast import newest
 
-#: Marks what belongs to a person, so that it can be encrypted and erased by itself.
-PERSONAL: Mapping[str, Any] = {"personal": True}
+# What belongs to a person is sealed and erased by itself; the mark is its data class, which
+# retention counts its days by.
+_IDENTITY: Mapping[str, Any] = {"personal": "identity"}
+_WORDS: Mapping[str, Any] = {"personal": "words"}
+_TEXTS: Mapping[str, Any] = {"personal": "texts"}
+_RECORDS: Mapping[str, Any] = {"personal": "records"}
 
 _E = TypeVar("_E")
 REGISTRY: dict[tuple[str, int], type[Any]] = {}
@@ -38,7 +42,7 @@ class ConversationOpened:
     channel: str
     did: str
     language: str
-    number: str | None = field(metadata=PERSONAL)
+    number: str | None = field(metadata=_IDENTITY)
 
 
 @_event(1)
@@ -76,7 +80,7 @@ class AgentSpoke:
 
     call: str
     prompt: str
-    text: str = field(metadata=PERSONAL)
+    text: str = field(metadata=_WORDS)
     answer_ms: int | None = None
 
 
@@ -96,8 +100,8 @@ class CallerSpoke:
     """One turn of the caller; words are (text, start s, end s, confidence)."""
 
     call: str
-    text: str = field(metadata=PERSONAL)
-    words: tuple[tuple[str, float, float, float], ...] = field(metadata=PERSONAL)
+    text: str = field(metadata=_WORDS)
+    words: tuple[tuple[str, float, float, float], ...] = field(metadata=_WORDS)
     confidence: float
     endpoint_ms: int
 
@@ -108,7 +112,7 @@ class KeyPressed:
     """One DTMF key."""
 
     call: str
-    key: str = field(metadata=PERSONAL)
+    key: str = field(metadata=_WORDS)
 
 
 @_event(1)
@@ -172,8 +176,8 @@ class ChoiceMade:
     """The person chose one of what a question offered."""
 
     question: str
-    choice: str = field(metadata=PERSONAL)
-    value: str = field(metadata=PERSONAL)
+    choice: str = field(metadata=_WORDS)
+    value: str = field(metadata=_WORDS)
 
 
 @_event(1)
@@ -183,8 +187,8 @@ class TextPromised:
 
     message: str
     template: str
-    to: str = field(metadata=PERSONAL)
-    body: str = field(metadata=PERSONAL)
+    to: str = field(metadata=_IDENTITY)
+    body: str = field(metadata=_TEXTS)
 
 
 @_event(1)
@@ -255,8 +259,8 @@ class TextReceived:
 
     carrier: str
     recipient: str
-    sender: str = field(metadata=PERSONAL)
-    body: str = field(metadata=PERSONAL)
+    sender: str = field(metadata=_IDENTITY)
+    body: str = field(metadata=_TEXTS)
 
 
 @_event(1)
@@ -286,7 +290,7 @@ class HandoffRecorded:
 
     handoff: str
     route: str
-    record: dict[str, Any] = field(metadata=PERSONAL)
+    record: dict[str, Any] = field(metadata=_RECORDS)
 
 
 @_event(1)
@@ -416,4 +420,22 @@ def _may_hold_lists(hint: Any) -> bool:
 _LISTS: dict[type[Any], tuple[str, ...]] = {
     cls: tuple(name for name, hint in get_type_hints(cls).items() if _may_hold_lists(hint))
     for cls in REGISTRY.values()
+}
+
+
+def _erased(hint: Any) -> Any:
+    """What a field is read as once its key has been shredded."""
+    if type(None) in get_args(hint):
+        return None
+    return {str: "[erased]", tuple: [], dict: {}}[get_origin(hint) or hint]
+
+
+#: By name and version: each personal field, its data class, and how it is read when erased.
+PERSONAL_FIELDS: dict[tuple[str, int], tuple[tuple[str, str, Any], ...]] = {
+    key: tuple(
+        (f.name, f.metadata["personal"], _erased(get_type_hints(cls)[f.name]))
+        for f in fields(cls)
+        if f.metadata.get("personal")
+    )
+    for key, cls in REGISTRY.items()
 }

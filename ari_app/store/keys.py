@@ -49,9 +49,9 @@ class KeyDatabase:
     Beside the database is `<name>-generation`, eight bytes that every process maps: a number that
     is odd while keys are being destroyed, and another even one afterwards.
 
-    A destroyed key leaves the file (secure_delete), the write-ahead log (truncated) and, as we
-    search for it afterwards, also the gaps that SQLite leaves when it moves rows between pages.
-    What the disk itself keeps of truncated files is beyond us, and wrapped.
+    A destroyed key leaves the file (secure_delete) and the write-ahead log (truncated). Then we
+    search the file for it, and write the file anew if SQLite should have left a copy. What the
+    disk itself keeps of truncated files is beyond us, and wrapped.
     """
 
     def __init__(
@@ -324,6 +324,8 @@ class KeyDatabase:
                     failpoint("keys.after_delete")
                     self._move_on()
             if unfinished:
+                if self._words[0] % 2:
+                    self._move_on()  # whoever began it was killed
                 self._rewrite()
             elif rows:
                 self._scrub(rows)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field, MetaData, SQLModel
 
 #: Written into the database; a program opens no database of another number.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Table(SQLModel):
@@ -36,7 +34,10 @@ class EventRow(Table, table=True):
     cause: str | None
     name: str
     version: int
-    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # The text itself is hashed, so it is kept as it was written; NULL once it has been erased.
+    payload: str | None = Field(sa_column=Column(Text))
+    payload_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32)))
+    link: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
     dedupe: str | None = Field(default=None, unique=True)
 
 
@@ -48,6 +49,7 @@ class StreamRow(Table, table=True):
 
     stream: str = Field(primary_key=True)
     sequence: int
+    link: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
     subject: str | None
     # A receipt touches a stream, but only its subject turns to it.
     turned: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -66,7 +68,7 @@ class OutboxRow(Table, table=True):
     state: str
     due: int = Field(sa_column=Column(BigInteger, nullable=False))
     attempts: int
-    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    payload: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class TimerRow(Table, table=True):

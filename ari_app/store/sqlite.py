@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -37,11 +37,14 @@ from ari_app.conversation.events import (
     ReceiptReceived,
     from_payload,
     name_of,
-    to_payload,
 )
 from ari_app.conversation.identity import new_id
 from ari_app.errors import Conflict, StoreUnavailable
+from ari_app.ledger.canonical import event_hash
+from ari_app.ledger.chain import genesis, link
 from ari_app.ports import Clock, Effect, Job, Meter, Position, Receipt, Timer
+from ari_app.privacy.payloads import Payloads
+from ari_app.privacy.vault import Vault
 from ari_app.store.schema import (
     SCHEMA_VERSION,
     CheckpointRow,
@@ -61,6 +64,22 @@ _T = TypeVar("_T")
 _EARLY_FOR = 24 * 3600 * 1_000_000
 
 
+_HEAD = "SELECT sequence, link, subject FROM stream WHERE stream = ?"
+_INSERT_EVENT = """
+    INSERT INTO event (id, stream, sequence, at, actor, cause, name, version, payload, link, dedupe)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_STREAM = """
+    INSERT INTO stream (stream, sequence, link, subject, touched, turned)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+_MOVE_STREAM = "UPDATE stream SET sequence = ?, link = ?, touched = ? WHERE stream = ?"
+_TURN_STREAM = """
+    UPDATE stream SET sequence = ?, link = ?, touched = ?, subject = ?, turned = ?
+    WHERE stream = ?"""
+_INSERT_EFFECT = """
+    INSERT INTO outbox (id, kind, stream, state, due, attempts, payload)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+
 class SqliteStore:
     """Implements the port `Store`; an append that has returned survives a power cut."""
 
@@ -73,8 +92,12 @@ class SqliteStore:
         actor: str = "segue",
         read_only: bool = False,
         busy_ms: int = 5000,
+        vault: Vault | None = None,
     ) -> None:
-        """`busy_ms` is how long a lock of another program is waited for."""
+        """`busy_ms` is how long a lock of another program is waited for.
+
+        `vault` seals what belongs to persons; without it that is stored in the clear.
+        """
         self._path = path
         self._clock = clock
         self._actor = actor
@@ -82,6 +105,7 @@ class SqliteStore:
         self._engine = _engine(path, read_only, busy_ms)
         self._writer = GroupWriter(self._engine.connect, meter)
         self._meter = meter
+        self._payloads = Payloads(vault)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._change = asyncio.Event()
         self._change_count = 0
@@ -135,7 +159,7 @@ class SqliteStore:
                 return []
             written = self._append(connection, stream, events, expected, subject, cause, dedupe)
             if effects:
-                connection.execute(insert(OutboxRow), [_outbox_row(stream, e) for e in effects])
+                self._promise(connection, stream, effects)
             for timer in timers:
                 row = {"id": timer.id, "stream": stream, "kind": timer.kind, "due": timer.due}
                 connection.execute(insert(TimerRow), row)
@@ -154,7 +178,7 @@ class SqliteStore:
             .where(col(EventRow.stream) == stream, col(EventRow.sequence) > after)
             .order_by(col(EventRow.sequence))
         )
-        return await self._read(lambda c: [_envelope(r) for r in c.execute(query).mappings()])
+        return await self._read(lambda c: [self._envelope(r) for r in c.execute(query).mappings()])
 
     async def latest(self, subject: str) -> str | None:
         """See the port."""
@@ -190,7 +214,9 @@ class SqliteStore:
             .limit(limit)
         )
         return await self._read(
-            lambda c: [Position(r["position"], _envelope(r)) for r in c.execute(query).mappings()]
+            lambda c: [
+                Position(r["position"], self._envelope(r)) for r in c.execute(query).mappings()
+            ]
         )
 
     async def advance(self, consumer: str, position: int) -> None:
@@ -230,7 +256,7 @@ class SqliteStore:
             if not wanted:
                 return []
             rows = select(OutboxRow.__table__).where(col(OutboxRow.id).in_(wanted))  # type: ignore[attr-defined]  # SQLModel hides its table
-            jobs = [_job(r) for r in connection.execute(rows).mappings()]
+            jobs = [self._job(r) for r in connection.execute(rows).mappings()]
             taken = update(OutboxRow).where(col(OutboxRow.id).in_(wanted))
             connection.execute(taken.values(state="claimed", attempts=col(OutboxRow.attempts) + 1))
             return sorted(jobs, key=lambda job: wanted.index(job.id))
@@ -340,39 +366,52 @@ class SqliteStore:
         cause: str | None = None,
         dedupe: str | None = None,
     ) -> list[Envelope]:
-        found = connection.execute(
-            select(col(StreamRow.sequence)).where(col(StreamRow.stream) == stream)
-        ).scalar()
-        sequence = found or 0
+        """The hot path: the driver itself, since SQLAlchemy would cost more than the disk."""
+        driver = _driver(connection)
+        found = driver.execute(_HEAD, (stream,)).fetchone()
+        sequence, previous, owner = found or (0, genesis(stream), None)
         if expected is not None and expected != sequence:
             raise Conflict(stream, expected, sequence)
-        now = self._clock.now()
-        envelopes = [
-            Envelope(
-                id=new_id("evt", now, os.urandom(10)),
-                stream=stream,
-                sequence=sequence + number,
-                at=now,
-                actor=self._actor,
-                cause=cause,
-                event=happened,
-            )
-            for number, happened in enumerate(events, start=1)
-        ]
-        if not envelopes:
+        if not events:
             return []
-        rows = [_event_row(e, dedupe if i == 0 else None) for i, e in enumerate(envelopes)]
-        connection.execute(insert(EventRow), rows)
-        place: dict[str, Any] = {"sequence": envelopes[-1].sequence, "touched": now}
+        now = self._clock.now()
+        owner = subject or owner or stream
+        self._payloads.prepare(owner, events)
+        envelopes: list[Envelope] = []
+        rows: list[tuple[object, ...]] = []
+        for happened in events:
+            sequence += 1
+            id = new_id("evt", now, os.urandom(10))
+            name, version = name_of(happened)
+            text = self._payloads.write(owner, stream, sequence, happened)
+            stored = (id, stream, sequence, now, self._actor, cause, name, version, text)
+            previous = link(previous, event_hash(stored))
+            envelopes.append(Envelope(id, stream, sequence, now, self._actor, cause, happened))
+            rows.append((*stored, previous, dedupe if not rows else None))
+        driver.executemany(_INSERT_EVENT, rows)
         if found is None:
-            owned = {"stream": stream, "subject": subject, "turned": now}
-            connection.execute(insert(StreamRow), {**owned, **place})
+            driver.execute(_INSERT_STREAM, (stream, sequence, previous, subject, now, now))
+        elif subject is None:
+            driver.execute(_MOVE_STREAM, (sequence, previous, now, stream))
         else:
-            if subject is not None:
-                place |= {"subject": subject, "turned": now}
-            row = update(StreamRow).where(col(StreamRow.stream) == stream)
-            connection.execute(row.values(**place))
+            driver.execute(_TURN_STREAM, (sequence, previous, now, subject, now, stream))
         return envelopes
+
+    def _promise(self, connection: Connection, stream: str, effects: Sequence[Effect]) -> None:
+        driver = _driver(connection)
+        head = driver.execute(_HEAD, (stream,)).fetchone()
+        owner = (head and head[2]) or stream
+        self._payloads.prepare(owner, (), [e.kind for e in effects])
+        driver.executemany(
+            _INSERT_EFFECT,
+            [
+                (
+                    *(e.id, e.kind, stream, "due", e.due, 0),
+                    self._payloads.write_effect(owner, e.id, e.kind, e.payload),
+                )
+                for e in effects
+            ],
+        )
 
     def _deliver(self, connection: Connection, receipt: Receipt) -> bool:
         """Append the receipt to its message's stream, once; False if no message has that id."""
@@ -406,6 +445,26 @@ class SqliteStore:
             self._deliver(connection, Receipt(carrier, id, row["state"], row["error"]))
         if early:
             connection.execute(delete(EarlyReceiptRow).where(*mine))
+
+    def _envelope(self, row: RowMapping) -> Envelope:
+        stream, sequence = row["stream"], row["sequence"]
+        name, version = row["name"], row["version"]
+        payload = self._payloads.read(stream, sequence, name, version, row["payload"])
+        return Envelope(
+            id=row["id"],
+            stream=stream,
+            sequence=sequence,
+            at=row["at"],
+            actor=row["actor"],
+            cause=row["cause"],
+            event=from_payload(name, version, payload),
+        )
+
+    def _job(self, row: RowMapping) -> Job:
+        """As it will be once claimed."""
+        state = "sending" if row["state"] == "open" else "due"
+        payload = self._payloads.read_effect(row["id"], row["payload"])
+        return Job(row["kind"], row["id"], row["stream"], payload, row["attempts"] + 1, state)
 
     async def _read(self, query: Callable[[Connection], _T]) -> _T:
         def action() -> _T:
@@ -490,47 +549,7 @@ def _reopen_claims(connection: Connection) -> None:
     connection.execute(claimed.values(state="open"))
 
 
-def _event_row(envelope: Envelope, dedupe: str | None) -> dict[str, Any]:
-    name, version = name_of(envelope.event)
-    return {
-        "id": envelope.id,
-        "stream": envelope.stream,
-        "sequence": envelope.sequence,
-        "at": envelope.at,
-        "actor": envelope.actor,
-        "cause": envelope.cause,
-        "name": name,
-        "version": version,
-        "payload": to_payload(envelope.event),
-        "dedupe": dedupe,
-    }
-
-
-def _envelope(row: RowMapping) -> Envelope:
-    return Envelope(
-        id=row["id"],
-        stream=row["stream"],
-        sequence=row["sequence"],
-        at=row["at"],
-        actor=row["actor"],
-        cause=row["cause"],
-        event=from_payload(row["name"], row["version"], row["payload"]),
-    )
-
-
-def _outbox_row(stream: str, effect: Effect) -> dict[str, Any]:
-    return {
-        "id": effect.id,
-        "kind": effect.kind,
-        "stream": stream,
-        "state": "due",
-        "due": effect.due,
-        "attempts": 0,
-        "payload": effect.payload,
-    }
-
-
-def _job(row: RowMapping) -> Job:
-    """As it will be once claimed."""
-    state = "sending" if row["state"] == "open" else "due"
-    return Job(row["kind"], row["id"], row["stream"], row["payload"], row["attempts"] + 1, state)
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver

@@ -130,14 +130,14 @@ def _finish(done: asyncio.Future[Any], result: Any, error: Exception | None) -> 
 
 def _translated(error: Exception | None) -> Exception | None:
     """Database errors in our words; everything else as it is."""
-    if error is None or isinstance(error, SegueError | IntegrityError):
+    if error is None or isinstance(error, SegueError | IntegrityError | sqlite3.IntegrityError):
         return error  # a broken constraint is a bug in the calling code, not in the database
-    return unavailable(error) if isinstance(error, DBAPIError) else error
+    return unavailable(error) if isinstance(error, DBAPIError | sqlite3.Error) else error
 
 
-def unavailable(error: DBAPIError) -> StoreUnavailable:
+def unavailable(error: DBAPIError | sqlite3.Error) -> StoreUnavailable:
     """One sentence, with what to do, for what the database said."""
-    said = str(error.orig)
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
     advice = {
         "locked": "another program holds it: stop that program, or wait for its backup to end",
         "readonly": "make the file and its folder writable for the service's user",

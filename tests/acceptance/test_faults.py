@@ -6,9 +6,12 @@ import asyncio
 import os
 import signal
 import socket
+from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from ari_app.cli.processes import Process
 from ari_app.conversation.events import CallEnded, HearingLost, TextPromised, TextSightLost
 from ari_app.conversation.message import MessageState
 from ari_app.conversation.state import Conversation
@@ -69,6 +72,27 @@ async def test_a_service_that_comes_back_gives_stranded_callers_to_people(story:
     assert caller.phone.up
     await caller.hangs_up()
     await story.is_quiet()  # also of the bridge and the leg that the dead one left
+
+
+async def test_a_service_that_is_replaced_by_another_ends_and_its_callers_meet_people(
+    story: Story, tmp_path: Path
+) -> None:
+    house = story.house
+    caller = await story.caller_at("what")
+    config = str(house.stage.config)
+    other = Process(tmp_path, "other", "run", "--config", config)
+    aside = {"SEGUE_STORE__PATH": str(tmp_path / "segue.db"), "SEGUE_AGI__PORT": "0"}
+    try:
+        with mock.patch.dict(os.environ, aside):
+            await other.start(60.0)
+        await story.people_take_the_call("error")
+        await caller.hangs_up()
+        assert await house.service.stop(60.0) == 1
+        assert "another program has taken the Stasis application" in house.news()
+        assert await other.stop() == 0
+    finally:
+        await other.stop()
+        await house.restart()
 
 
 async def promised(story: Story) -> Caller:

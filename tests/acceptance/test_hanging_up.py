@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from ari_app.cli.stage import DID
 from ari_app.conversation.events import CallEnded, TextPromised
 from ari_app.phone.errors import NoAnswer
 from tests.support.callers import Caller, Story, only
@@ -84,9 +85,9 @@ async def test_nothing_is_left_of_a_caller_who_hangs_up(
 
 async def test_a_caller_who_gives_up_while_it_rings_leaves_nothing(story: Story) -> None:
     caller = await story.caller()
-    with story.house.frozen(story.house.service.pid):  # it does not answer
-        with pytest.raises(NoAnswer):
-            await caller.phone.call(*story.house.stage.sip, "+15550100", caller.number, 1.0)
+    # A service that does nothing for a second does not answer either.
+    with story.house.frozen(story.house.service.pid), pytest.raises(NoAnswer):
+        await caller.phone.call(*story.house.stage.sip, DID, caller.number, deadline=1.0)
     await story.is_quiet()
     log = await story.log(caller)
     assert only(log, CallEnded).cause == "hangup"

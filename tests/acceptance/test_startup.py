@@ -9,12 +9,13 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from ari_app.store.schema import SCHEMA_VERSION
 from asterisk.private import PrivateAsterisk
 from smpp.simulator import Smsc
 
@@ -91,6 +92,18 @@ def taken_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+@contextmanager
+def even_port_taken() -> Iterator[int]:
+    """As RTP wants it: the odd ones are for RTCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port: int = taken.getsockname()[1]
+            if port % 2 == 0:
+                yield port
+                return
+
+
 async def test_an_unknown_setting_is_named_with_the_one_that_was_meant(site: Site) -> None:
     site.spoil("pbx", urll="http://127.0.0.1")
     status, sentence = await site.start()
@@ -153,7 +166,7 @@ async def test_a_model_of_an_odd_rate_is_an_error_and_never_silence(site: Site) 
 async def test_a_locked_database_says_who_to_look_for(site: Site) -> None:
     with closing(sqlite3.connect(site.folder / "segue.db", isolation_level=None)) as other:
         other.execute("create table meta (key text primary key, value text)")
-        other.execute("insert into meta values ('schema', '1')")
+        other.execute("insert into meta values ('schema', ?)", (str(SCHEMA_VERSION),))
         other.execute("begin exclusive")
         status, sentence = await site.start()
     assert (status, "another program holds it" in sentence) == (1, True)
@@ -216,3 +229,51 @@ async def test_rtp_ports_that_are_none_are_refused(site: Site) -> None:
     site.spoil("media", first_port=20010, last_port=20000)
     status, sentence = await site.start()
     assert (status, "[media]" in sentence) == (2, True)
+
+
+async def test_rtp_ports_for_fewer_calls_than_may_come_are_refused(site: Site) -> None:
+    site.spoil("media", first_port=20000, last_port=20003)
+    site.spoil("calls", most=3)
+    status, sentence = await site.start()
+    assert (status, "room for 2 calls, but [calls] most is 3" in sentence) == (2, True)
+
+
+async def test_rtp_ports_that_others_have_are_named(site: Site) -> None:
+    with even_port_taken() as port:
+        site.spoil("media", first_port=port, last_port=port + 1)
+        site.spoil("calls", most=1)
+        status, sentence = await site.start()
+    assert (status, f"no free RTP port on 127.0.0.1 in {port}-{port}" in sentence) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value", "words"),
+    [
+        ("pbx", "password_file", "/nowhere", "pbx.password_file: cannot read /nowhere"),
+        ("media", "host", "nonsense", "[media]: 'nonsense' does not appear to be"),
+        ("policy", "bundle", "/nowhere", "[policy] bundle: cannot read /nowhere"),
+        ("store", "path", "/dev/null/segue.db", "/dev/null"),
+    ],
+)
+async def test_a_value_that_cannot_be_used_is_named_with_its_setting(
+    site: Site, section: str, setting: str, value: str, words: str
+) -> None:
+    site.spoil(section, **{setting: value})
+    status, sentence = await site.start()
+    assert status in (1, 2)
+    assert words in sentence
+
+
+@pytest.mark.vosk
+async def test_an_address_of_asterisk_without_a_scheme_is_refused(site: Site) -> None:
+    site.spoil("pbx", url="127.0.0.1:8088/ari")
+    status, sentence = await site.start()
+    assert (status, "[pbx] url" in sentence) == (2, True)
+
+
+@pytest.mark.vosk
+async def test_a_sender_that_no_handset_could_show_is_refused(site: Site) -> None:
+    site.spoil("sms", host="127.0.0.1", password_file=site.secret("bind", "x"))
+    site.spoil("sms", source="a name that is far too long")
+    status, sentence = await site.start()
+    assert (status, "[sms] source" in sentence) == (2, True)

@@ -276,6 +276,18 @@ def test_an_erasure_that_was_killed_half_way_leaves_no_byte_after_the_next_start
         assert not traces(tmp_path, ids, list(stored.values()))
 
 
+def test_a_key_is_out_of_use_although_whoever_shredded_it_was_killed_in_the_act(
+    tmp_path: Path, keys: KeyDatabase
+) -> None:
+    safe = vault(keys)
+    sealed, bens = (safe.seal(owner, "words", HERE, "secret") for owner in (ANNA, BEN))
+    killed("erases", tmp_path, "keys.after_delete")
+    assert keys.generation() is None
+    assert [safe.open(HERE, sealed), safe.open(HERE, bens)] == [None, "secret"]
+    keys.shred("subj_nobody")
+    assert keys.generation() is not None
+
+
 def test_a_reader_in_the_way_makes_the_erasure_incomplete_until_it_is_repeated(
     tmp_path: Path, keys: KeyDatabase
 ) -> None:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from ari_app.conversation.events import (
     CallAnswered,
@@ -25,6 +24,7 @@ from ari_app.conversation.events import (
 )
 from ari_app.errors import Conflict, StoreUnavailable
 from ari_app.ports import Effect, Job, Receipt, Timer
+from ari_app.store.schema import SCHEMA_VERSION
 from ari_app.store.sqlite import SqliteStore
 from tests.support.clock import DAY, NOON, SECOND, FakeClock
 from tests.support.meter import RecordingMeter
@@ -158,7 +158,9 @@ async def test_one_append_that_fails_spoils_no_other(store: SqliteStore) -> None
 
 async def test_an_append_is_all_or_nothing(store: SqliteStore) -> None:
     await store.append("conv_1", [OPENED], effects=[effect("msg_1")])
-    with pytest.raises(IntegrityError):  # the id of an effect is unique: a bug in the caller
+    with pytest.raises(
+        sqlite3.IntegrityError
+    ):  # the id of an effect is unique: a bug in the caller
         await store.append("conv_1", [call("a"), call("b")], effects=[effect("msg_1")])
     assert await events(store, "conv_1") == [OPENED]
     assert (await store.append("conv_1", [call("c")]))[0].sequence == 2
@@ -576,12 +578,12 @@ async def test_a_newer_schema_is_left_to_its_program(tmp_path: Path, read_only: 
         pass
     path = tmp_path / "segue.db"
     with contextlib.closing(sqlite3.connect(path)) as newer:
-        newer.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
+        newer.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
         newer.execute("DROP TABLE timer")
         newer.commit()
     sentence = await refusal(path, read_only=read_only)
     assert sentence == (
-        f"{path} is of schema 2, this program needs 1: run the program that wrote it"
+        f"{path} is of schema 99, this program needs {SCHEMA_VERSION}: run the program that wrote it"
     )
     with contextlib.closing(sqlite3.connect(path)) as newer:
         tables = {row[0] for row in newer.execute("SELECT name FROM sqlite_master")}

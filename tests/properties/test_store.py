@@ -24,11 +24,11 @@ from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 
 T = TypeVar("T")
-SUBJECT_OF = {"conv_1": "subj_1", "conv_2": "subj_1", "conv_3": "subj_2"}
-STREAMS = st.sampled_from(sorted(SUBJECT_OF))
-KEYS = st.sampled_from([None, "k1", "k2", "k3"])
-IDS = st.sampled_from(["7", "8", "9"])
-STATES = st.sampled_from(["ENROUTE", "DELIVRD", "UNDELIV"])
+# Few of each, so that steps meet.
+STREAMS = st.sampled_from(["conv_1", "conv_2"])
+KEYS = st.sampled_from([None, None, "k1", "k2"])
+IDS = st.sampled_from(["7", "8"])
+STATES = st.sampled_from(["ENROUTE", "DELIVRD"])
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Model:
 
     log: list[tuple[str, Event]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
-    latest: dict[str, str] = field(default_factory=dict)
+    latest: str | None = None  # the stream that the one subject turned to last
     due: dict[str, int] = field(default_factory=dict)  # effect -> attempts so far
     open: dict[str, int] = field(default_factory=dict)  # ... left open by a crash
     wire: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(
         stream=STREAMS,
         count=st.integers(1, 3),
-        effects=st.integers(0, 2),
+        effects=st.integers(1, 2),
         key=KEYS,
         turned=st.booleans(),
         off=st.sampled_from([None, 0, 0, 1, -1]),
@@ -112,7 +112,7 @@ class StoreMachine(RuleBasedStateMachine):
             happened,
             expected=None if off is None else found + off,
             effects=promised,
-            subject=SUBJECT_OF[stream] if turned else None,
+            subject="subj_1" if turned else None,
             dedupe=key,
         )
         if key in self.model.seen:
@@ -127,8 +127,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.due |= dict.fromkeys((e.id for e in promised), 0)
             self.model.seen |= {key} if key else set()
             if turned:
-                self.model.latest[SUBJECT_OF[stream]] = stream
+                self.model.latest = stream
 
+    @precondition(lambda self: self.model.due or self.model.open)
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
         waiting = {**self.model.due, **self.model.open}
@@ -142,17 +143,17 @@ class StoreMachine(RuleBasedStateMachine):
         self.hands += jobs
 
     @precondition(lambda self: self.hands)
-    @rule(data=st.data(), ids=st.lists(IDS, max_size=2, unique=True), again=st.booleans())
+    @rule(data=st.data(), ids=st.lists(IDS, min_size=1, unique=True), again=st.booleans())
     def settle(self, data: st.DataObject, ids: list[str], again: bool) -> None:
         job = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
         happened = CallAnswered(call=self._next("settled"))
         retry_at = self.clock.now() if again else None
-        wire = ("main", ids) if ids else None
+        wire = None if again else ("main", ids)
         self._do(self.store.settle(job, [happened], retry_at=retry_at, wire=wire))
         self.model.log.append((job.stream, happened))
         if again:
             self.model.due[job.id] = job.attempts
-        for id in ids:
+        for id in () if again else ids:
             self.model.wire[id] = (job.id, job.stream)
             early = [r for r in self.model.early if r.id == id]
             self.model.early = [r for r in self.model.early if r.id != id]
@@ -190,9 +191,9 @@ class StoreMachine(RuleBasedStateMachine):
         assert [e.event for e in envelopes] == self.model.stream(stream)
         assert [e.sequence for e in envelopes] == list(range(1, len(envelopes) + 1))
 
-    @rule(subject=st.sampled_from(sorted(set(SUBJECT_OF.values()))))
-    def latest(self, subject: str) -> None:
-        assert self._do(self.store.latest(subject)) == self.model.latest.get(subject)
+    @invariant()
+    def the_subject_finds_its_latest_conversation(self) -> None:
+        assert self._do(self.store.latest("subj_1")) == self.model.latest
 
     @invariant()
     def the_log_is_as_it_should_be(self) -> None:
@@ -208,7 +209,7 @@ class StoreMachine(RuleBasedStateMachine):
 TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
     calm,
-    max_examples=15,
-    stateful_step_count=20,
+    max_examples=12,
+    stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

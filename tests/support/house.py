@@ -117,7 +117,8 @@ class House:
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # given up and killed meanwhile
+                os.kill(pid, signal.SIGCONT)
 
     def is_up(self) -> bool:
         """Whether the service's process is there."""

@@ -114,6 +114,7 @@ OURS = NOTE.rpartition("\n\n")[2]
         sign_note("\n", ORIGIN, KEY).removeprefix("\n\n"),
         _signed(OURS + OURS[:-1]),
         _signed("junk\n" + OURS),
+        _signed("x AAAAAAA=\n" + OURS),
         _signed("- x AAAAAAA=\n" + OURS),
         _signed("—  AAAAAAA=\n" + OURS),
         _signed("— x AAAAAA==\n" + OURS),

@@ -1,0 +1,82 @@
+"""What the log holds of an event: its fields as JSON text, the personal ones sealed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ari_app.conversation.events import PERSONAL_FIELDS, Event, name_of, to_payload
+from ari_app.privacy.vault import Vault
+
+# A sealed field is {"sealed": "1.key_….…"}: no field of ours is such an object itself.
+_SEALED = "sealed"
+
+
+class Payloads:
+    """Writes and reads payloads. Without a vault everything is plain: for tests of other things."""
+
+    def __init__(self, vault: Vault | None) -> None:
+        self._vault = vault
+
+    def prepare(self, owner: str, events: Sequence[Event], effects: Sequence[str] = ()) -> None:
+        """Have the keys ready that these events, and effects of these kinds, need."""
+        if self._vault is not None:
+            wanted = {c for e in events for _, c, _ in PERSONAL_FIELDS.get(name_of(e), ())}
+            wanted |= {_class_of(kind) for kind in effects}
+            self._vault.prepare((owner, data_class) for data_class in wanted)
+
+    def write(self, owner: str, stream: str, sequence: int, event: Event) -> str:
+        """The text to store; `owner` is the subject, or the stream if nobody is known."""
+        payload = to_payload(event)
+        personal = PERSONAL_FIELDS.get(name_of(event), ()) if self._vault is not None else ()
+        for name, data_class, _ in personal:
+            if payload[name] is not None:
+                place = f"{stream}|{sequence}|{name}"
+                payload[name] = self._sealed(owner, data_class, place, payload[name])
+        return _json(payload)
+
+    def read(
+        self, stream: str, sequence: int, name: str, version: int, text: str | None
+    ) -> dict[str, Any]:
+        """The fields; those of a shredded key, or of a payload that was erased, as erased."""
+        personal = PERSONAL_FIELDS.get((name, version), ())
+        payload: dict[str, Any] = json.loads(text) if text is not None else {}
+        for field, _, erased in personal:
+            value = payload.get(field, {_SEALED: None})
+            if isinstance(value, dict) and value.keys() == {_SEALED}:
+                plain = self._opened(f"{stream}|{sequence}|{field}", value[_SEALED])
+                payload[field] = erased if plain is None else json.loads(plain)
+        return payload
+
+    def write_effect(self, owner: str, id: str, kind: str, payload: dict[str, Any]) -> str:
+        """An effect's payload as one sealed field: it repeats what its events say of the person."""
+        if self._vault is None:
+            return _json(payload)
+        return _json(self._sealed(owner, _class_of(kind), f"outbox|{id}|payload", payload))
+
+    def read_effect(self, id: str, text: str) -> dict[str, Any]:
+        """An effect's payload; empty if the person has been erased."""
+        payload: dict[str, Any] = json.loads(text)
+        if payload.keys() != {_SEALED}:
+            return payload
+        plain = self._opened(f"outbox|{id}|payload", payload[_SEALED])
+        opened: dict[str, Any] = {} if plain is None else json.loads(plain)
+        return opened
+
+    def _sealed(self, owner: str, data_class: str, place: str, value: Any) -> dict[str, str]:
+        assert self._vault is not None
+        return {_SEALED: self._vault.seal(owner, data_class, place, _json(value))}
+
+    def _opened(self, place: str, sealed: str | None) -> str | None:
+        if sealed is None or self._vault is None:
+            return None
+        return self._vault.open(place, sealed)
+
+
+def _class_of(kind: str) -> str:
+    return "texts" if kind == "sms" else "records"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
