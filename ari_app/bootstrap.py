@@ -31,13 +31,18 @@ from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.policy.bundle import Bundle, read_bundle
-from ari_app.ports import SmsGateway
+from ari_app.ports import Clock, SmsGateway
+from ari_app.privacy.erasure import Erasure
+from ari_app.privacy.retention import Schedule
+from ari_app.privacy.vault import Vault
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.gateway import SmppGateway
 from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
 from ari_app.speech.recognisers import AsrWorkers
 from ari_app.speech.turns import Turns
 from ari_app.speech.voice import EspeakVoice
+from ari_app.store.erasures import LedgerFile
+from ari_app.store.keys import KeyDatabase
 from ari_app.store.sqlite import SqliteStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -95,7 +100,10 @@ class Service:
         lines = await self._lines()
         intents = await asyncio.to_thread(Intents, bundle.intents)
 
-        store = SqliteStore(settings.store.path, self._clock, self._meter)
+        privacy = Privacy(settings, self._clock)
+        privacy.open()
+        self._stack.callback(privacy.close)
+        store = SqliteStore(settings.store.path, self._clock, self._meter, vault=privacy.vault)
         await store.open()
         self._stack.push_async_callback(store.aclose)
 
@@ -353,6 +361,35 @@ class _Nobody:
         """See the port AudioSink."""
 
 
+class Privacy:
+    """The keys of one installation, and what is done with them."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Nothing is opened yet; SettingsError if the key-encryption key cannot be used."""
+        limits = settings.privacy
+        windows = {
+            "identity": limits.identity_days,
+            "words": limits.words_days,
+            "texts": limits.texts_days,
+            "records": limits.records_days,
+        }
+        folder = settings.store.path.parent
+        schedule = Schedule(windows)
+        self._keys = KeyDatabase(folder / "keys.db", _kek(settings), clock, os.urandom)
+        ledger = LedgerFile(folder / "erasures.jsonl")
+        self.vault = Vault(self._keys, schedule, clock, os.urandom)
+        self.erasure = Erasure(self._keys, ledger, schedule, clock)
+
+    def open(self) -> None:
+        """Open the keys; a backup that revived erased ones is put right before anything is read."""
+        self._keys.open()
+        self.erasure.reapply()
+
+    def close(self) -> None:
+        """Close the keys."""
+        self._keys.close()
+
+
 def load_bundle(settings: Settings) -> Bundle:
     """The policy bundle that the settings name; BundleError or SettingsError."""
     path = settings.policy.bundle or EXAMPLE_BUNDLE
@@ -375,18 +412,36 @@ def _subject_key(settings: Settings) -> bytes:
     """The key of the pseudonyms: from the settings, else made once beside the database."""
     store = settings.store
     given = read_secret(store.subject_key_file, "subject_key", "store.subject_key_file")
-    if given is not None:
-        if len(given) < 32:
-            raise SettingsError("store.subject_key_file: the key is shorter than 32 bytes")
-        return given.encode()
-    path = store.path.parent / "subject.key"
+    if given is None:
+        return _made_once(store.path.parent / "subject.key").encode()
+    if len(given) < 32:
+        raise SettingsError("store.subject_key_file: the key is shorter than 32 bytes")
+    return given.encode()
+
+
+def _kek(settings: Settings) -> bytes:
+    """The key-encryption key: from the settings, else made once beside the database."""
+    given = read_secret(settings.privacy.kek_file, "kek", "privacy.kek_file")
+    if given is None:
+        given = _made_once(settings.store.path.parent / "kek")
+    try:
+        kek = bytes.fromhex(given)
+    except ValueError:
+        kek = b""
+    if len(kek) != 32:
+        raise SettingsError("privacy.kek_file: the key must be 64 hex digits")
+    return kek
+
+
+def _made_once(path: Path) -> str:
+    """A random key of 64 hex digits, for the service's eyes only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(32))
-        return path.read_bytes()
+        return path.read_text(encoding="ascii")
     except OSError as error:
         raise StoreUnavailable(
             f"cannot make {path} ({error.strerror}): make the folder writable for the service"

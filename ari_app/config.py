@@ -122,6 +122,20 @@ class Store(Section):
     )
 
 
+class Privacy(Section):
+    """How long what belongs to a person can be read; after that its keys are shredded."""
+
+    kek_file: Path | None = Field(
+        None,
+        description="key-encryption key, 64 hex digits; else the systemd credential `kek`, else "
+        "made once beside the database",
+    )
+    identity_days: int = Field(395, ge=1, description="days that phone numbers are kept")
+    words_days: int = Field(90, ge=1, description="days that spoken words are kept")
+    texts_days: int = Field(90, ge=1, description="days that bodies of texts are kept")
+    records_days: int = Field(395, ge=1, description="days that hand-off records are kept")
+
+
 class Sms(Section):
     """The carrier bind, by SMPP 3.4."""
 
@@ -176,6 +190,7 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     calls: Calls = Calls()
     store: Store = Store()
+    privacy: Privacy = Privacy()
     sms: Sms = Sms()
     handoff: Handoff = Handoff()
     telemetry: Telemetry = Telemetry()

@@ -54,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 _TICK = 0.1
 
+# After the last packet of a goodbye: Asterisk must pass it on before its leg is deleted.
+_LINGER = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
@@ -246,6 +249,7 @@ class CallSession:
                 return
             if signal is not None:
                 await self._take(signal)
+        await asyncio.sleep(_LINGER)
 
     async def _take(self, signal: Signal | Event) -> None:
         match signal:

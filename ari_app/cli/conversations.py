@@ -16,10 +16,11 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 
+from ari_app.bootstrap import Privacy
 from ari_app.cli.timeline import table
-from ari_app.config import load
+from ari_app.config import Settings, load
 from ari_app.conversation.events import Envelope, name_of, to_payload
-from ari_app.errors import SettingsError
+from ari_app.errors import SettingsError, StoreUnavailable
 from ari_app.store.sqlite import SqliteStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -27,20 +28,26 @@ from ari_app.telemetry.meter import PrometheusMeter
 _T = TypeVar("_T")
 
 
-async def reading(path: Path, read: Callable[[SqliteStore], Awaitable[_T]]) -> _T:
-    """What `read` finds in the database, opened read-only."""
-    store = SqliteStore(path, SystemClock(), PrometheusMeter(), read_only=True)
-    await store.open()
+async def reading(settings: Settings, read: Callable[[SqliteStore], Awaitable[_T]]) -> _T:
+    """What `read` finds in the database, opened read-only, sealed fields opened."""
+    clock = SystemClock()
+    path = settings.store.path
+    if not path.exists():
+        raise StoreUnavailable(f"there is no database at {path}: see store.path")
+    privacy = Privacy(settings, clock)
+    privacy.open()
+    store = SqliteStore(path, clock, PrometheusMeter(), read_only=True, vault=privacy.vault)
     try:
+        await store.open()
         return await read(store)
     finally:
         await store.aclose()
+        privacy.close()
 
 
 def show_list(config: Path | None, limit: int, as_json: bool) -> None:
     """The newest conversations."""
-    path = load(config).store.path
-    recent = asyncio.run(reading(path, lambda store: store.recent(limit)))
+    recent = asyncio.run(reading(load(config), lambda store: store.recent(limit)))
     if as_json:
         rows = [{"conversation": s, "last_event": _time(at)} for s, at in recent]
         Console().print_json(json.dumps(rows))
@@ -53,7 +60,7 @@ def show_list(config: Path | None, limit: int, as_json: bool) -> None:
 
 def show_one(config: Path | None, id: str, as_json: bool, svg: Path | None) -> None:
     """The events of one conversation: on the screen, or as a picture."""
-    envelopes = asyncio.run(reading(load(config).store.path, lambda store: _events(store, id)))
+    envelopes = asyncio.run(reading(load(config), lambda store: _events(store, id)))
     if as_json:
         Console().print_json(json.dumps([as_plain(e) for e in envelopes]))
     elif svg is not None:

@@ -15,6 +15,7 @@ from ari_app.cli.conversations import reading
 from ari_app.cli.simulated_call import place, spoken, unknown_words
 from ari_app.cli.stage import CALLER, DID, SENDER, Stage, raised
 from ari_app.cli.timeline import table
+from ari_app.config import load
 from ari_app.conversation.events import Envelope, TextPromised, TextReceived
 from ari_app.conversation.identity import E164
 from ari_app.conversation.message import MessageState
@@ -115,7 +116,7 @@ async def _until(stage: Stage, true: Callable[[Conversation], bool]) -> Sequence
             await asyncio.sleep(0.1)
         return found
 
-    return await reading(stage.database, newest)
+    return await reading(load(stage.config), newest)
 
 
 def _report(screen: Console, found: Sequence[Envelope] | None) -> int:

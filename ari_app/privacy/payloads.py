@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from ari_app.conversation.events import PERSONAL_FIELDS, Event, name_of, to_payload
@@ -19,12 +19,18 @@ class Payloads:
     def __init__(self, vault: Vault | None) -> None:
         self._vault = vault
 
-    def prepare(self, owner: str, events: Sequence[Event], effects: Sequence[str] = ()) -> None:
-        """Have the keys ready that these events, and effects of these kinds, need."""
-        if self._vault is not None:
-            wanted = {c for e in events for _, c, _ in PERSONAL_FIELDS.get(name_of(e), ())}
-            wanted |= {_class_of(kind) for kind in effects}
-            self._vault.prepare((owner, data_class) for data_class in wanted)
+    @staticmethod
+    def needs(
+        owner: str, events: Sequence[Event], effects: Sequence[str] = ()
+    ) -> set[tuple[str, str]]:
+        """(owner, data class) of the keys that these events, and effects of these kinds, need."""
+        classes = {c for e in events for _, c, _ in PERSONAL_FIELDS.get(name_of(e), ())}
+        return {(owner, c) for c in classes.union(map(_class_of, effects))}
+
+    def make_ready(self, needs: Set[tuple[str, str]]) -> None:
+        """Have these keys at hand, with one durable write for all new ones."""
+        if self._vault is not None and needs:
+            self._vault.prepare(needs)
 
     def write(self, owner: str, stream: str, sequence: int, event: Event) -> str:
         """The text to store; `owner` is the subject, or the stream if nobody is known."""

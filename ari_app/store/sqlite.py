@@ -103,9 +103,9 @@ class SqliteStore:
         self._actor = actor
         self._read_only = read_only
         self._engine = _engine(path, read_only, busy_ms)
-        self._writer = GroupWriter(self._engine.connect, meter)
-        self._meter = meter
         self._payloads = Payloads(vault)
+        self._writer = GroupWriter(self._engine.connect, meter, self._payloads.make_ready)
+        self._meter = meter
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-reader")
         self._change = asyncio.Event()
         self._change_count = 0
@@ -165,8 +165,12 @@ class SqliteStore:
                 connection.execute(insert(TimerRow), row)
             return written
 
+        def needs(connection: Connection) -> set[tuple[str, str]]:
+            owner = subject or _owner(connection, stream)
+            return self._payloads.needs(owner, events, [e.kind for e in effects])
+
         started = self._clock.monotonic()
-        written = await self._writer.run(action)
+        written = await self._writer.run(action, needs)
         self._meter.observe("segue_store_append_seconds", self._clock.monotonic() - started)
         self._changed()
         return written
@@ -376,7 +380,6 @@ class SqliteStore:
             return []
         now = self._clock.now()
         owner = subject or owner or stream
-        self._payloads.prepare(owner, events)
         envelopes: list[Envelope] = []
         rows: list[tuple[object, ...]] = []
         for happened in events:
@@ -398,11 +401,8 @@ class SqliteStore:
         return envelopes
 
     def _promise(self, connection: Connection, stream: str, effects: Sequence[Effect]) -> None:
-        driver = _driver(connection)
-        head = driver.execute(_HEAD, (stream,)).fetchone()
-        owner = (head and head[2]) or stream
-        self._payloads.prepare(owner, (), [e.kind for e in effects])
-        driver.executemany(
+        owner = _owner(connection, stream)
+        _driver(connection).executemany(
             _INSERT_EFFECT,
             [
                 (
@@ -547,6 +547,12 @@ def _reopen_claims(connection: Connection) -> None:
     """What was claimed when the last process died has an open fate."""
     claimed = update(OutboxRow).where(col(OutboxRow.state) == "claimed")
     connection.execute(claimed.values(state="open"))
+
+
+def _owner(connection: Connection, stream: str) -> str:
+    """Whose keys seal what is in the stream: its subject's, or its own while nobody is known."""
+    head = _driver(connection).execute(_HEAD, (stream,)).fetchone()
+    return (head and head[2]) or stream
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,12 +21,16 @@ from ari_app.ports import Meter
 _T = TypeVar("_T")
 _LARGEST_GROUP = 256
 
+#: (owner, data class) of keys.
+Needs = AbstractSet[tuple[str, str]]
+
 
 @dataclass(slots=True)
 class _Work:
     action: Callable[[Connection], Any]
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    needs: Callable[[Connection], Needs] | None
 
 
 class GroupWriter:
@@ -35,8 +40,14 @@ class GroupWriter:
     raises is rolled back alone, by a savepoint.
     """
 
-    def __init__(self, connect: Callable[[], Connection], meter: Meter) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        meter: Meter,
+        make_ready: Callable[[Needs], None] = lambda _: None,
+    ) -> None:
         self._connect = connect
+        self._make_ready = make_ready
         self._meter = meter
         # Bounded: callers that outrun the disk wait instead of filling the memory.
         self._queue: queue.Queue[_Work | None] = queue.Queue(maxsize=10_000)
@@ -51,14 +62,22 @@ class GroupWriter:
         )
         self._thread.start()
 
-    async def run(self, action: Callable[[Connection], _T]) -> _T:
-        """The action's result, once it is committed; StoreUnavailable if it cannot be."""
+    async def run(
+        self,
+        action: Callable[[Connection], _T],
+        needs: Callable[[Connection], Needs] | None = None,
+    ) -> _T:
+        """The action's result, once it is committed; StoreUnavailable if it cannot be.
+
+        `needs` says which keys it will seal with: those of the whole group are made ready by one
+        write, before the transaction begins.
+        """
         if self._closed:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[_T] = loop.create_future()
         try:
-            self._queue.put_nowait(_Work(action, done, loop))
+            self._queue.put_nowait(_Work(action, done, loop, needs))
         except queue.Full:
             raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting") from None
         return await done
@@ -96,6 +115,9 @@ class GroupWriter:
         raw = connection.connection.dbapi_connection
         assert isinstance(raw, sqlite3.Connection)
         try:
+            self._make_ready(
+                {need for work in group if work.needs for need in work.needs(connection)}
+            )
             # IMMEDIATE: a reader that becomes a writer late would fail with SQLITE_BUSY.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             for work in group:

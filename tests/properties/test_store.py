@@ -27,7 +27,7 @@ T = TypeVar("T")
 # Few of each, so that steps meet.
 STREAMS = st.sampled_from(["conv_1", "conv_2"])
 KEYS = st.sampled_from([None, None, "k1", "k2"])
-IDS = st.sampled_from(["7", "8"])
+IDS = st.sampled_from(["7", "8", "9"])
 STATES = st.sampled_from(["ENROUTE", "DELIVRD"])
 
 
@@ -143,7 +143,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.hands += jobs
 
     @precondition(lambda self: self.hands)
-    @rule(data=st.data(), ids=st.lists(IDS, min_size=1, unique=True), again=st.booleans())
+    @rule(data=st.data(), ids=st.lists(IDS, min_size=1, max_size=2, unique=True), again=st.booleans())
     def settle(self, data: st.DataObject, ids: list[str], again: bool) -> None:
         job = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
         happened = CallAnswered(call=self._next("settled"))
@@ -209,7 +209,7 @@ class StoreMachine(RuleBasedStateMachine):
 TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
     calm,
-    max_examples=12,
+    max_examples=15,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

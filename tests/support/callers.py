@@ -83,7 +83,15 @@ class Caller:
                 pytest.fail(f"the call ended before {name}: {self.phone.ending}")
             return at >= 0
 
-        await eventually(heard, f"{self.number} hears {name}")
+        await eventually(
+            heard, lambda: f"{self.number} hears {name}, only {self._share_of(sound):.0%} came"
+        )
+
+    def _share_of(self, sound: bytes) -> float:
+        """How much of it has been heard, from its beginning."""
+        heard = self.sound()
+        ends = range(0, len(sound), _CHUNK)
+        return max(end for end in ends if sound[:end] in heard) / len(sound)
 
 
 class Story:

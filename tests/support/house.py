@@ -17,8 +17,10 @@ from unittest import mock
 import aiohttp
 import pytest
 
+from ari_app.bootstrap import Privacy
 from ari_app.cli.processes import Process
 from ari_app.cli.stage import Stage, raised
+from ari_app.config import load
 from ari_app.conversation.events import ConversationOpened, Envelope
 from ari_app.media.g711 import ulaw_encode
 from ari_app.policy.bundle import Bundle, read_bundle
@@ -29,7 +31,7 @@ from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 from smpp.control import ControlClient
 
-PATIENCE = 40.0  # seconds; only a failing test ever waits so long
+PATIENCE = 12.0  # seconds; only a failing test ever waits so long
 
 _SHORT = Path(__file__).parents[1] / "fixtures" / "short.yaml"
 _VOICE, _RATE = "gmw/en-US", 260  # quick, so that a call is short
@@ -50,7 +52,9 @@ _START = 60.0
 _T = TypeVar("_T")
 
 
-async def eventually(found: Callable[[], Awaitable[_T | None]], what: str) -> _T:
+async def eventually(
+    found: Callable[[], Awaitable[_T | None]], what: str | Callable[[], str]
+) -> _T:
     """The first answer that is not None or False; fails with `what` if none comes in time."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -58,7 +62,7 @@ async def eventually(found: Callable[[], Awaitable[_T | None]], what: str) -> _T
         if answer is not None and answer is not False:
             return answer
         if time.monotonic() > deadline:
-            pytest.fail(f"never happened: {what}")
+            pytest.fail(f"never happened: {what if isinstance(what, str) else what()}")
         await asyncio.sleep(0.05)
 
 
@@ -268,8 +272,15 @@ async def built(folder: Path) -> AsyncIterator[House]:
         pbx = json.loads((folder / "pbx.ready.json").read_text())
         account = base64.b64encode(f"{pbx['ari_user']}:{pbx['ari_password']}".encode()).decode()
         voice = EspeakVoice(ulaw_encode, folder / "prompts", voices={"en": _VOICE}, rate=_RATE)
+        clock = SystemClock()
+        privacy = Privacy(load(stage.config), clock)
+        privacy.open()
         store = SqliteStore(
-            stage.database, SystemClock(), PrometheusMeter(strict=True), read_only=True
+            stage.database,
+            clock,
+            PrometheusMeter(strict=True),
+            read_only=True,
+            vault=privacy.vault,
         )
         await store.open()
         async with aiohttp.ClientSession(headers={"Authorization": f"Basic {account}"}) as http:
@@ -286,6 +297,7 @@ async def built(folder: Path) -> AsyncIterator[House]:
                 await house.smsc.stop()
                 await house.aclose()
                 await store.aclose()
+                privacy.close()
 
 
 def _children(pid: int) -> list[int]:
