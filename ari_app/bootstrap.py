@@ -96,7 +96,7 @@ class Service:
             read_secret(settings.pbx.password_file, "ari_password", "pbx.password_file"),
             "the ARI password is not set: write it to a file and name that in [pbx] password_file",
         )
-        subject_key = _subject_key(settings)
+        key = subject_key(settings)
         lines = await self._lines()
         intents = await asyncio.to_thread(Intents, bundle.intents)
 
@@ -124,8 +124,8 @@ class Service:
         await recognisers.start()
         self._stack.push_async_callback(recognisers.aclose)
 
-        inbox = Inbox(store, self._clock, self._meter, subject_key)
-        gateway = await self._carrier(inbox, subject_key)
+        inbox = Inbox(store, self._clock, self._meter, key)
+        gateway = await self._carrier(inbox, key)
         agent = Agent(
             bundle,
             intents,
@@ -135,7 +135,7 @@ class Service:
         )
         await self._background(store, gateway, agent)
         await self._supervise()
-        await self._serve_agi(store, subject_key)
+        await self._serve_agi(store, key)
 
         rate, pause = recognisers.rate, settings.speech.pause
         calls = Calls(lambda: Turns(rate, pause), settings.calls.most)
@@ -157,7 +157,7 @@ class Service:
             store=store,
             clock=self._clock,
             meter=self._meter,
-            subject_key=subject_key,
+            subject_key=key,
             region=settings.calls.region or None,
             no_input=settings.calls.no_input,
         )
@@ -408,7 +408,7 @@ def load_model(settings: Settings) -> ModelFacts:
     return load_model_facts(settings.speech.model_path or mini_model_path())
 
 
-def _subject_key(settings: Settings) -> bytes:
+def subject_key(settings: Settings) -> bytes:
     """The key of the pseudonyms: from the settings, else made once beside the database."""
     store = settings.store
     given = read_secret(store.subject_key_file, "subject_key", "store.subject_key_file")

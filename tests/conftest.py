@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from asterisk.private import PrivateAsterisk
 from tests.support.pbx import root_or_skip
+
+# How long one example takes says nothing on a machine that is busy with other tests.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 pytest_plugins = ["tests.support.foreign.fixtures"]
 

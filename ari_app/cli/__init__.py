@@ -24,6 +24,8 @@ bench_app = typer.Typer(help="Figures, measured on this machine.", no_args_is_he
 app.add_typer(config_app, name="config")
 app.add_typer(conversation_app, name="conversation")
 app.add_typer(bench_app, name="bench")
+subject_app = typer.Typer(help="Persons: export or erase what is known.", no_args_is_help=True)
+app.add_typer(subject_app, name="subject")
 
 Config = Annotated[
     Path | None,
@@ -163,6 +165,44 @@ def conversation_show(
     from ari_app.cli import conversations
 
     conversations.show_one(config, id, as_json, svg)
+
+
+@subject_app.command("export")
+def subject_export(
+    number: Annotated[str, typer.Argument(help="The person's phone number.")],
+    config: Config = None,
+) -> None:
+    """Everything that the log holds of a number, as JSON Lines."""
+    from ari_app.cli import subjects
+
+    subjects.export(config, number)
+
+
+@subject_app.command("erase")
+def subject_erase(
+    number: Annotated[str, typer.Argument(help="The person's phone number.")],
+    config: Config = None,
+    reason: Annotated[
+        str, typer.Option(help="request, consent_withdrawn, unlawful, authority.")
+    ] = "request",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Shred the keys of a person: numbers, words and texts can never be read again."""
+    from ari_app.cli import subjects
+
+    subjects.erase(config, number, reason, yes)
+
+
+@app.command()
+def retention(
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shred the keys of what has been kept long enough ([privacy] …_days)."""
+    from ari_app.cli import subjects
+
+    subjects.expire(config, dry_run, as_json)
 
 
 @app.command()

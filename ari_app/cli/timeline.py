@@ -103,8 +103,9 @@ def row(event: Event) -> tuple[str, str, str]:
             packets = ", ".join(f"{k} {v}" for k, v in event.statistics.items())
             return "call", f"ended: {event.cause}", packets
         case e.HandoffRecorded():
-            outcome = f"record: {event.record['outcome']} ({event.record['topic'] or 'no topic'})"
-            return "hand-off", outcome, event.handoff
+            record = event.record or {"outcome": "erased"}
+            topic = record.get("topic") or "no topic"
+            return "hand-off", f"record: {record['outcome']} ({topic})", event.handoff
         case e.HandoffAcknowledged():
             return "hand-off", f"acknowledged by {event.route}", event.receipt
         case e.HandoffDelayed():

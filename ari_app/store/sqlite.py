@@ -194,6 +194,15 @@ class SqliteStore:
         )
         return await self._read(lambda c: c.execute(query).scalar())
 
+    async def streams_of(self, subject: str) -> list[str]:
+        """All streams of the subject, oldest first."""
+        query = (
+            select(col(StreamRow.stream))
+            .where(col(StreamRow.subject) == subject)
+            .order_by(col(StreamRow.stream))
+        )
+        return await self._read(lambda c: list(c.execute(query).scalars()))
+
     async def recent(self, limit: int) -> list[tuple[str, int]]:
         """The conversations written to last: (stream, UTC microseconds), newest first."""
         query = (

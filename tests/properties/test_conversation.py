@@ -24,20 +24,17 @@ from ari_app.conversation.events import (
 from ari_app.conversation.identity import E164, new_id
 from ari_app.conversation.message import NEXT, MessageState
 from ari_app.conversation.state import fold
-from tests.support.calm import calm
 from tests.support.events import EVENTS, in_a_stream
 
 NUMBERS = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True).map(E164)
 
 
-@calm
 @given(EVENTS)
 def test_an_event_comes_back_from_the_log_as_it_was(event: Event) -> None:
     stored = json.loads(json.dumps(to_payload(event)))
     assert from_payload(*name_of(event), stored) == event
 
 
-@calm
 @given(st.lists(EVENTS, max_size=12))
 def test_any_beginning_of_any_stream_folds_and_folding_goes_on_from_there(
     happened: list[Event],
@@ -84,7 +81,6 @@ def states(life: list[Event]) -> list[MessageState]:
     return [fold(stream[:end]).messages["m"].state for end in range(1, len(stream) + 1)]
 
 
-@calm
 @given(LIVES)
 def test_a_text_moves_only_along_the_table_and_never_out_of_a_final_state(
     life: list[Event],
@@ -95,7 +91,6 @@ def test_a_text_moves_only_along_the_table_and_never_out_of_a_final_state(
         assert before is after or not before.final
 
 
-@calm
 @given(st.integers(1, 3), st.lists(RECEIPTS, min_size=1, max_size=6), st.data())
 def test_a_receipt_that_comes_again_changes_nothing(
     segments: int, receipts: list[ReceiptReceived], data: st.DataObject
@@ -108,7 +103,6 @@ def test_a_receipt_that_comes_again_changes_nothing(
     assert fold(in_a_stream([PROMISED, taken, *repeated])).messages == once.messages
 
 
-@calm
 @given(st.integers(1, 4), st.data())
 def test_a_text_is_delivered_with_the_last_of_its_segments_in_any_order(
     segments: int, data: st.DataObject
@@ -127,7 +121,6 @@ def test_a_text_is_delivered_with_the_last_of_its_segments_in_any_order(
         assert delivered == (told == set(ids))
 
 
-@calm
 @given(NUMBERS)
 def test_a_masked_number_hides_the_middle_of_every_number(number: E164) -> None:
     shown = number.masked.replace("*", "")
@@ -139,7 +132,6 @@ def test_a_masked_number_hides_the_middle_of_every_number(number: E164) -> None:
 WRITTEN = st.text(max_size=40) | st.text("0123456789 +()-./x", max_size=20)
 
 
-@calm
 @given(WRITTEN, st.sampled_from([None, "US", "FR", "GB", "IN"]))
 def test_whatever_is_written_is_a_number_or_nobody(written: str, region: str | None) -> None:
     number = E164.read(written, region)
@@ -148,7 +140,6 @@ def test_whatever_is_written_is_a_number_or_nobody(written: str, region: str | N
         assert set(written) <= set(string.digits + string.whitespace + "+()./-")
 
 
-@calm
 @given(
     st.lists(st.integers(0, 2**40 * 1000), min_size=2, max_size=5),
     st.lists(st.binary(min_size=10, max_size=10), min_size=5, max_size=5),

@@ -15,7 +15,6 @@ from ari_app.errors import BundleError
 from ari_app.policy.bundle import read_bundle
 from ari_app.policy.rules import decide
 from tests.support.bundle import demo_bundle, demo_intents, demo_text
-from tests.support.calm import calm
 from tests.support.clock import FakeClock
 
 BUNDLE = demo_bundle()
@@ -130,7 +129,6 @@ def test_each_promise_is_an_event_and_an_effect_with_one_id(
     assert [f"receipt:{id}" for id in promised] == [timer.id for timer in taken.timers]
 
 
-@calm
 @given(st.text(max_size=60))
 def test_any_text_is_a_bundle_or_is_refused(text: str) -> None:
     with contextlib.suppress(BundleError):

@@ -19,7 +19,6 @@ from ari_app.conversation.events import CallAnswered, Event, ReceiptReceived
 from ari_app.errors import Conflict
 from ari_app.ports import Effect, Job, Receipt
 from ari_app.store.sqlite import SqliteStore
-from tests.support.calm import calm
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 

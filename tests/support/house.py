@@ -31,7 +31,7 @@ from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 from smpp.control import ControlClient
 
-PATIENCE = 12.0  # seconds; only a failing test ever waits so long
+PATIENCE = 40.0  # seconds; only a failing test ever waits so long
 
 _SHORT = Path(__file__).parents[1] / "fixtures" / "short.yaml"
 _VOICE, _RATE = "gmw/en-US", 260  # quick, so that a call is short

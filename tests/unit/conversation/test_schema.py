@@ -15,7 +15,6 @@ from jsonschema import Draft202012Validator
 from ari_app.conversation.events import REGISTRY, Unrecognised, from_payload
 from ari_app.conversation.schema import Schema, breaks, of_hint, schemas
 from ari_app.conversation.upcast import UPCASTERS
-from tests.support.calm import calm
 from tests.support.events import events_of
 from tests.support.published import COMMAND, EVENTS, freeze_schemas, frozen_schemas, plain, title_of
 
@@ -70,7 +69,6 @@ def test_an_example_reads_as_it_always_did(title: str, example: dict[str, Any]) 
     assert read == expected | added
 
 
-@calm
 @given(st.data())
 @pytest.mark.parametrize(("name", "version"), sorted(REGISTRY))
 def test_whatever_is_written_validates(name: str, version: int, data: st.DataObject) -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.understanding.words import choice, normalise
-from tests.support.calm import calm
 
 OFFERED = frozenset("123")
 
@@ -92,20 +91,17 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
-@calm
 @given(WORDS, st.frozensets(st.sampled_from("0123456789"), max_size=4))
 def test_a_choice_is_always_one_that_was_offered(text: str, offered: frozenset[str]) -> None:
     assert choice(text, offered) in offered | {None}
 
 
-@calm
 @given(WORDS, st.sampled_from("123"), st.sampled_from("123"))
 def test_naming_two_choices_is_naming_none(text: str, first: str, second: str) -> None:
     if first != second:
         assert choice(f"{text} {first} {second}", OFFERED) is None
 
 
-@calm
 @given(st.text(max_size=30))
 def test_what_is_normal_stays_so(text: str) -> None:
     plain = normalise(text)
