@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ari_app.agent.turn import Agent, Heard, Spoken, Turn
 from ari_app.calls.dialogue import Dialogue, Phase, Play, Signal, Stop
+from ari_app.calls.journal import Journal
 from ari_app.conversation.events import (
     AgentSpoke,
     CallAnswered,
@@ -21,14 +22,12 @@ from ari_app.conversation.events import (
     CallReceived,
     ConversationOpened,
     DisclosurePlayed,
-    Envelope,
     Event,
     HearingLost,
     KeyPressed,
     PromptInterrupted,
 )
 from ari_app.conversation.identity import E164, new_id
-from ari_app.conversation.state import Conversation, fold
 from ari_app.errors import AriRefused, AsrLost, Conflict, SegueError, Unavailable
 from ari_app.ports import (
     Clock,
@@ -42,7 +41,6 @@ from ari_app.ports import (
     Recognisers,
     Store,
     Telephone,
-    Timer,
     TurnDetector,
     TurnSign,
     Utterance,
@@ -99,8 +97,7 @@ class CallSession:
         self._incoming = call
         self._tools = tools
         self._detector = detector
-        self._stream = new_id("conv", now, os.urandom(10))
-        self._state = Conversation()
+        self._journal = Journal(tools.store, new_id("conv", now, os.urandom(10)))
         self._dialogue: Dialogue[_Segment] = Dialogue(tools.no_input)
         # What has happened waits here as the event that it will be; None: the call is over.
         self._signals: asyncio.Queue[Signal | Event | None] = asyncio.Queue()
@@ -199,7 +196,7 @@ class CallSession:
     async def _begin(self) -> None:
         number = E164.read(self._incoming.caller, self._tools.region)
         subject = number.subject(self._tools.subject_key) if number else None
-        await self._append(
+        await self._journal.append(
             [
                 ConversationOpened(
                     channel="voice",
@@ -227,7 +224,7 @@ class CallSession:
         self._line.connect(peer)
         lost = [HearingLost(call=self.id)] if self._recogniser is None else []
         opening = self._tools.agent.open_question()
-        await self._append([CallAnswered(call=self.id), *lost, opening])
+        await self._journal.append([CallAnswered(call=self.id), *lost, opening])
         failpoint("call.after_answered")
         disclosure, question = self._tools.agent.greeting()
         first = await self._segment(disclosure, disclosure=True)
@@ -257,26 +254,26 @@ class CallSession:
                 await self._take_words()
             case Signal.TAKE_SILENCE if self._dialogue.phase is Phase.THINKING:
                 self._speech_ended = None
-                await self._append([CallerSilent(call=self.id)])
+                await self._journal.append([CallerSilent(call=self.id)])
                 await self._decide(Heard("voice", "silence"))
             case Signal():
                 pass
             case HearingLost():
                 self._dialogue.deaf()
-                await self._append([signal])
+                await self._journal.append([signal])
                 await self._explain_keys()
             case DisclosurePlayed():
-                await self._append([signal])
+                await self._journal.append([signal])
                 if not self._hearing:
                     await self._explain_keys()
             case KeyPressed(key=key):
                 if self._dialogue.takes_keys:
                     self._speech_ended = self._tools.clock.monotonic()
                     stopped = self._interrupt(self._dialogue.key())
-                    await self._append([*stopped, signal])
+                    await self._journal.append([*stopped, signal])
                     await self._decide(Heard("voice", "key", key))
             case _:
-                await self._append([signal])
+                await self._journal.append([signal])
 
     async def _explain_keys(self) -> None:
         """Once, without cutting off what must be heard."""
@@ -284,7 +281,7 @@ class CallSession:
             return
         self._keys_explained = True
         if stopped := self._interrupt(self._dialogue.key()):
-            await self._append(stopped)
+            await self._journal.append(stopped)
         await self._decide(Heard("voice", "hearing_lost"))
 
     async def _take_words(self) -> None:
@@ -301,7 +298,7 @@ class CallSession:
         ended = self._speech_ended or now
         self._tools.meter.observe("segue_endpointing_delay_seconds", now - ended)
         self._tools.meter.observe("segue_asr_confidence", utterance.confidence)
-        await self._append(
+        await self._journal.append(
             [
                 CallerSpoke(
                     call=self.id,
@@ -322,14 +319,14 @@ class CallSession:
 
     async def _decide(self, heard: Heard) -> None:
         while True:
-            turn = self._tools.agent.take_turn(self._stream, self._state, heard)
+            turn = self._tools.agent.take_turn(self._journal.stream, self._journal.state, heard)
             try:
-                await self._append(
+                await self._journal.append(
                     turn.events, decision=True, effects=turn.effects, timers=turn.timers
                 )
                 break
             except Conflict:
-                await self._catch_up()
+                await self._journal.catch_up()
         failpoint("call.after_decision")
         self._tools.meter.count("segue_decisions_total", action=turn.decision.rule)
         await self._speak(turn)
@@ -359,7 +356,7 @@ class CallSession:
                 )
                 for i, (s, _) in enumerate(segments)
             ]
-            await self._append(spoke)
+            await self._journal.append(spoke)
 
     async def _finish(self, cause: str) -> None:
         """Free everything, tell the dialplan, and write the hand-off record."""
@@ -392,27 +389,30 @@ class CallSession:
 
     async def _close(self, last: list[Event]) -> None:
         """The end and its hand-off record in one append; one record has been made for people."""
-        await self._catch_up()
+        await self._journal.catch_up()
         effects: list[Effect] = []
         if self._exit is not Exit.HANDOFF:
-            outcome = "text promised" if self._state.messages else "ended without a text"
+            outcome = "text promised" if self._journal.state.messages else "ended without a text"
             recorded, effect = self._tools.agent.hand_off(
-                self._stream, self._state, outcome, self._reason or "the call is over"
+                self._journal.stream,
+                self._journal.state,
+                outcome,
+                self._reason or "the call is over",
             )
             last.append(recorded)
             effects.append(effect)
-        await self._append(last, effects=effects)
+        await self._journal.append(last, effects=effects)
         failpoint("call.after_ended")
 
     def _variables(self) -> dict[str, str]:
         """What the dialplan and the person who takes the call may see: no words of the caller."""
-        brief = " ".join(filter(None, (self._state.topic, self._reason)))
-        return {"SEGUE_CONVERSATION": self._stream, "SEGUE_BRIEF": brief[:200]}
+        brief = " ".join(filter(None, (self._journal.state.topic, self._reason)))
+        return {"SEGUE_CONVERSATION": self._journal.stream, "SEGUE_BRIEF": brief[:200]}
 
     # -- speaking -------------------------------------------------------------------------------
 
     async def _segment(self, spoken: Spoken, *, disclosure: bool = False) -> _Segment:
-        audio = await self._tools.voice.speak(spoken.text, self._state.language)
+        audio = await self._tools.voice.speak(spoken.text, self._journal.state.language)
         return _Segment(spoken, audio, disclosure)
 
     def _say(self, segments: Sequence[tuple[_Segment, bool]], *, leave: bool) -> None:
@@ -457,34 +457,3 @@ class CallSession:
         if not ticker.cancelled() and (error := ticker.exception()) is not None:
             logger.error("call %s lost its sense of time", self.id, exc_info=error)
             self.evict(Exit.ERROR, "a fault of ours")
-
-    # -- the log --------------------------------------------------------------------------------
-
-    async def _append(
-        self,
-        events: Sequence[Event],
-        *,
-        decision: bool = False,
-        effects: Sequence[Effect] = (),
-        timers: Sequence[Timer] = (),
-        subject: str | None = None,
-    ) -> None:
-        """Observations are facts wherever the stream is; decisions hold only where it was."""
-        written = await self._tools.store.append(
-            self._stream,
-            events,
-            expected=self._state.sequence if decision else None,
-            effects=effects,
-            timers=timers,
-            subject=subject,
-        )
-        if written and written[0].sequence != self._state.sequence + 1:
-            await self._catch_up()
-        else:
-            self._fold(written)
-
-    async def _catch_up(self) -> None:
-        self._fold(await self._tools.store.read(self._stream, self._state.sequence))
-
-    def _fold(self, envelopes: Sequence[Envelope]) -> None:
-        self._state = fold(envelopes, self._state)

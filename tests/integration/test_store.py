@@ -582,9 +582,8 @@ async def test_a_newer_schema_is_left_to_its_program(tmp_path: Path, read_only: 
         newer.execute("DROP TABLE timer")
         newer.commit()
     sentence = await refusal(path, read_only=read_only)
-    assert sentence == (
-        f"{path} is of schema 99, this program needs {SCHEMA_VERSION}: run the program that wrote it"
-    )
+    needs = f"this program needs {SCHEMA_VERSION}"
+    assert sentence == f"{path} is of schema 99, {needs}: run the program that wrote it"
     with contextlib.closing(sqlite3.connect(path)) as newer:
         tables = {row[0] for row in newer.execute("SELECT name FROM sqlite_master")}
     assert "timer" not in tables

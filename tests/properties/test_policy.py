@@ -60,7 +60,7 @@ def turn(state: Conversation, heard: Heard, up: bool = True) -> Turn:
     return agent.take_turn("conv_1", state, heard)
 
 
-@settings(calm, max_examples=200)
+@settings(max_examples=200)
 @given(STATES, VOICE | TEXTS, st.booleans())
 def test_every_turn_is_decided_and_everything_it_names_is_there(
     state: Conversation, heard: Heard, up: bool
@@ -72,7 +72,7 @@ def test_every_turn_is_decided_and_everything_it_names_is_there(
     json.dumps([effect.payload for effect in taken.effects])
 
 
-@settings(calm, max_examples=100)
+@settings(max_examples=100)
 @given(STATES, VOICE, st.booleans())
 def test_a_caller_always_hears_something_and_knows_how_to_go_on(
     state: Conversation, heard: Heard, up: bool
@@ -84,7 +84,7 @@ def test_a_caller_always_hears_something_and_knows_how_to_go_on(
         assert BUNDLE.questions[taken.question].prompt in {said.prompt for said in taken.speech}
 
 
-@settings(calm, max_examples=100)
+@settings(max_examples=100)
 @given(STATES | READY, WORDS, st.sampled_from([0.3, 0.45, 0.55, 0.5999]) | BELOW)
 def test_what_was_not_heard_well_never_leads_to_a_text(
     state: Conversation, words: str, heard: float
@@ -94,7 +94,7 @@ def test_what_was_not_heard_well_never_leads_to_a_text(
     assert not [e for e in taken.events if isinstance(e, TextPromised | ConsentGiven)]
 
 
-@settings(calm, max_examples=100)
+@settings(max_examples=100)
 @given(STATES | READY, VOICE, st.booleans())
 def test_a_call_promises_a_text_only_with_consent_given_just_before(
     state: Conversation, heard: Heard, up: bool
@@ -107,7 +107,7 @@ def test_a_call_promises_a_text_only_with_consent_given_just_before(
         assert state.number == "+12025550123"  # the other one is a fixed line
 
 
-@settings(calm, max_examples=100)
+@settings(max_examples=100)
 @given(STATES, VOICE | TEXTS)
 def test_a_decision_is_made_again_from_what_was_recorded(state: Conversation, heard: Heard) -> None:
     made = turn(state, heard).decision
@@ -116,7 +116,7 @@ def test_a_decision_is_made_again_from_what_was_recorded(state: Conversation, he
     assert made.bundle == BUNDLE.hash
 
 
-@settings(calm, max_examples=100)
+@settings(max_examples=100)
 @given(STATES, VOICE | TEXTS)
 def test_each_promise_is_an_event_and_an_effect_with_one_id(
     state: Conversation, heard: Heard
@@ -141,7 +141,7 @@ PIECES = st.text("abc{}[]:,-\"'%0123 \n", max_size=12) | st.sampled_from(
 )
 
 
-@settings(calm, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, len(LINES) - 1), st.integers(0, 3), PIECES)
 def test_a_damaged_bundle_is_read_or_refused_and_never_crashes(
     line: int, missing: int, piece: str

@@ -142,7 +142,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.hands += jobs
 
     @precondition(lambda self: self.hands)
-    @rule(data=st.data(), ids=st.lists(IDS, min_size=1, max_size=2, unique=True), again=st.booleans())
+    @rule(
+        data=st.data(), ids=st.lists(IDS, min_size=1, max_size=2, unique=True), again=st.booleans()
+    )
     def settle(self, data: st.DataObject, ids: list[str], again: bool) -> None:
         job = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
         happened = CallAnswered(call=self._next("settled"))

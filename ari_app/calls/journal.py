@@ -1,0 +1,51 @@
+"""One call's hold on its conversation: what it writes, and the state that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ari_app.conversation.events import Envelope, Event
+from ari_app.conversation.state import Conversation, fold
+from ari_app.ports import Effect, Store, Timer
+
+
+class Journal:
+    """Appends to one stream and keeps its state, also when others append to it meanwhile."""
+
+    def __init__(self, store: Store, stream: str) -> None:
+        self._store = store
+        self.stream = stream
+        self.state = Conversation()
+
+    async def append(
+        self,
+        events: Sequence[Event],
+        *,
+        decision: bool = False,
+        effects: Sequence[Effect] = (),
+        timers: Sequence[Timer] = (),
+        subject: str | None = None,
+    ) -> None:
+        """Observations are facts wherever the stream is; decisions hold only where it was.
+
+        Conflict if a decision came too late: catch up, and decide again.
+        """
+        written = await self._store.append(
+            self.stream,
+            events,
+            expected=self.state.sequence if decision else None,
+            effects=effects,
+            timers=timers,
+            subject=subject,
+        )
+        if written and written[0].sequence != self.state.sequence + 1:
+            await self.catch_up()
+        else:
+            self._fold(written)
+
+    async def catch_up(self) -> None:
+        """Take in what others have appended."""
+        self._fold(await self._store.read(self.stream, self.state.sequence))
+
+    def _fold(self, envelopes: Sequence[Envelope]) -> None:
+        self.state = fold(envelopes, self.state)
