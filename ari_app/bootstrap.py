@@ -124,7 +124,8 @@ class Service:
         await recognisers.start()
         self._stack.push_async_callback(recognisers.aclose)
 
-        inbox = Inbox(store, self._clock, self._meter, key)
+        region = settings.calls.region or None
+        inbox = Inbox(store, self._clock, self._meter, key, region=region)
         gateway = await self._carrier(inbox, key)
         agent = Agent(
             bundle,
@@ -158,7 +159,7 @@ class Service:
             clock=self._clock,
             meter=self._meter,
             subject_key=key,
-            region=settings.calls.region or None,
+            region=region,
             no_input=settings.calls.no_input,
         )
         calls.use(tools)

@@ -197,7 +197,7 @@ class Agent:
             "question": state.question,
             "misses": state.misses,
             "silences": state.silences,
-            "can_text": may_text(state.number, state.consent, self._can_send()).ok,
+            "can_text": may_text(state.number, self._can_send()).ok,
             "consent": consent,
             "choice": chosen,
             "hearing": state.hearing,

@@ -137,8 +137,8 @@ class Dialogue(Generic[S]):
 
     @property
     def must_be_heard(self) -> bool:
-        """Whether what is spoken now may be cut short by nobody but a key."""
-        return self.phase is Phase.SPEAKING and (self._leave or not self._segments[0][1])
+        """Whether we have nothing else to say now: a disclosure runs, or goodbye is said."""
+        return self._leave or (self.phase is Phase.SPEAKING and not self._segments[0][1])
 
     def tick(self, now: float) -> list[Signal]:
         """Time passes; call it several times a second."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import phonenumbers
@@ -29,8 +28,8 @@ class Eligibility:
     reason: str
 
 
-def may_text(number: str | None, consent: Mapping[str, bool], bind_up: bool) -> Eligibility:
-    """Eligibility of an offer. An earlier refusal does not forbid to ask when asked for a text."""
+def may_text(number: str | None, bind_up: bool) -> Eligibility:
+    """Eligibility of an offer. Who refused before may ask for a text: the yes is asked for anew."""
     if number is None:
         return Eligibility(False, "the caller withheld the number")
     try:
@@ -39,8 +38,6 @@ def may_text(number: str | None, consent: Mapping[str, bool], bind_up: bool) -> 
         return Eligibility(False, "the number is not an E.164 number")
     if phonenumbers.number_type(parsed) not in _REACHABLE:
         return Eligibility(False, "the number cannot receive texts")
-    if consent.get("text_stop") is True:
-        return Eligibility(False, "the person has opted out of texts")
     if not bind_up:
         return Eligibility(False, "no carrier bind is up")
     return Eligibility(True, "the number can receive texts and a bind is up")

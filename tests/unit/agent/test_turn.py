@@ -171,13 +171,21 @@ def test_consent_by_key_says_so() -> None:
     assert (given.how, given.confidence) == ("key", 1.0)
 
 
-def test_a_refused_offer_is_recorded_and_the_call_goes_on() -> None:
+def test_a_no_to_one_offer_is_no_refusal_of_all_texts_and_the_call_goes_on() -> None:
     talk = Talk()
     talk.is_asked("offer_hours", "hours")
     turn = talk.says("no thanks")
+    assert prompts(turn) == ["not_texting", "anything_else"]
+    assert talk.state.consent == {}
+    assert not turn.effects
+
+
+def test_who_wants_no_texts_at_all_is_recorded_with_how_it_was_said() -> None:
+    talk = Talk()
+    turn = talk.says("do not text me")
     refused = only(ConsentRefused, turn)
     assert (refused.purpose, refused.channel, refused.how) == ("texts", "voice", "speech")
-    assert prompts(turn) == ["not_texting", "anything_else"]
+    assert prompts(turn) == ["no_more_texts", "anything_else"]
     assert talk.state.consent == {"texts": False}
     assert not turn.effects
 

@@ -242,9 +242,10 @@ def test_a_caller_who_spoke_when_hearing_was_lost_is_silent_for_us() -> None:
 def test_what_must_be_heard_is_the_disclosure_and_the_goodbye() -> None:
     assert asking(MUST).must_be_heard
     assert leaving().must_be_heard
+    assert over().must_be_heard
     assert not asking(MAY).must_be_heard
     assert not listening().must_be_heard
-    assert not over().must_be_heard
+    assert not thinking().must_be_heard
 
 
 # -- whatever happens -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ MOBILE = "+12025550123"
 
 
 def test_a_number_that_can_receive_texts_may_be_texted() -> None:
-    answer = may_text(MOBILE, {}, bind_up=True)
+    answer = may_text(MOBILE, bind_up=True)
     assert answer.ok
     assert answer.reason == "the number can receive texts and a bind is up"
 
@@ -27,28 +27,17 @@ def test_a_number_that_can_receive_texts_may_be_texted() -> None:
     ],
 )
 def test_each_refusal_has_its_reason(number: str | None, reason: str) -> None:
-    answer = may_text(number, {}, bind_up=True)
+    answer = may_text(number, bind_up=True)
     assert not answer.ok
     assert answer.reason == reason
 
 
 @pytest.mark.parametrize("number", ["+33612345678", "+447911123456", "+12025550123"])
 def test_mobiles_of_several_countries_may_be_texted(number: str) -> None:
-    assert may_text(number, {}, bind_up=True).ok
+    assert may_text(number, bind_up=True).ok
 
 
 def test_nobody_is_offered_a_text_that_cannot_leave() -> None:
-    answer = may_text(MOBILE, {}, bind_up=False)
+    answer = may_text(MOBILE, bind_up=False)
     assert not answer.ok
     assert answer.reason == "no carrier bind is up"
-
-
-def test_who_has_opted_out_is_not_asked() -> None:
-    answer = may_text(MOBILE, {"text_stop": True}, bind_up=True)
-    assert not answer.ok
-    assert answer.reason == "the person has opted out of texts"
-
-
-def test_who_refused_once_may_ask_for_a_text_later() -> None:
-    assert may_text(MOBILE, {"texts": False}, bind_up=True).ok
-    assert may_text(MOBILE, {"texts": True}, bind_up=True).ok
