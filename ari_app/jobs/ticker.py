@@ -31,6 +31,7 @@ class Ticker:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._running: set[asyncio.Task[object]] = set()
+        self._closing = False
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             job_defaults={
@@ -62,6 +63,7 @@ class Ticker:
 
     async def aclose(self) -> None:
         """Tick no more; what is running is cancelled and waited for."""
+        self._closing = True
         if self._look is not None:
             self._look.cancel()
         if self._scheduler.running:
@@ -79,6 +81,10 @@ class Ticker:
         began = time.monotonic()
         try:
             await run()
+        except asyncio.CancelledError:
+            # By aclose: it is no failure, and apscheduler would log it as one.
+            if not self._closing:
+                raise
         except Exception:  # noqa: BLE001 - the outermost loop: a bad tick must not end the schedule
             logger.exception("the job %s failed; it will be tried again", name)
             self._meter.count("segue_job_runs_total", job=name, result="failed")

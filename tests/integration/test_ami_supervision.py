@@ -129,6 +129,7 @@ async def test_after_a_restart_it_is_up_again_and_nothing_is_sent_twice(
             # Frozen, it takes the actions into its socket and dies before it reads them.
             setting = {"Variable": "DONE_TWICE", "Value": "yes"}
             os.kill(pbx.pid, signal.SIGSTOP)
+            await eventually(lambda: _is_frozen(pbx.pid))
             waiting = asyncio.create_task(ami.ask("Setvar", setting, deadline=PATIENCE))
             with pytest.raises(PbxUnavailable, match="no answer in 0.1 s"):
                 await ami.ask("Setvar", setting, deadline=0.1)
@@ -147,6 +148,12 @@ async def test_after_a_restart_it_is_up_again_and_nothing_is_sent_twice(
             seen = ami.pbx.at
             await eventually(lambda: ami.pbx is not None and ami.pbx.at > seen + 0.2)
             assert "DONE_TWICE" not in pbx.cli("dialplan show globals")
+
+
+def _is_frozen(pid: int) -> bool:
+    """Whether every thread has stopped: the signal reaches them one after the other."""
+    stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 # -- peers that only look like Asterisk ---------------------------------------------------------

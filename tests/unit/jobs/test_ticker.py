@@ -92,7 +92,9 @@ async def test_a_slow_job_never_runs_beside_itself(
     assert most == 1
 
 
-async def test_closing_ends_what_is_running(ticker: Ticker) -> None:
+async def test_closing_ends_what_is_running_without_calling_it_a_failure(
+    ticker: Ticker, caplog: pytest.LogCaptureFixture
+) -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:
@@ -109,6 +111,7 @@ async def test_closing_ends_what_is_running(ticker: Ticker) -> None:
     await ticker.aclose()
 
     assert ended.is_set()
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
 
 async def test_a_clock_that_is_set_back_does_not_stop_the_ticks(
