@@ -10,11 +10,14 @@ import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from ari_app.agent.turn import Agent
 from ari_app.agi.server import AgiServer
 from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
+from ari_app.backends.anchor_file import AnchorFile
 from ari_app.backends.file_drop import FileDrop
 from ari_app.calls.registry import Calls
 from ari_app.calls.session import Instruments
@@ -24,6 +27,7 @@ from ari_app.conversation.state import fold
 from ari_app.errors import BundleError, CarrierUnavailable, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.jobs.ticker import Ticker
+from ari_app.ledger.note import VerifierKey
 from ari_app.media.g711 import ulaw_encode
 from ari_app.media.line import RtpLines
 from ari_app.outbox.overdue import Overdue
@@ -34,6 +38,7 @@ from ari_app.policy.bundle import Bundle, read_bundle
 from ari_app.ports import Clock, SmsGateway
 from ari_app.privacy.erasure import Erasure
 from ari_app.privacy.retention import Schedule
+from ari_app.privacy.sealing import Sealer
 from ari_app.privacy.vault import Vault
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.gateway import SmppGateway
@@ -285,6 +290,7 @@ class Service:
         overdue = Overdue(store, self._clock, self._meter)
         ticker = Ticker(self._meter)
         ticker.every(1.0, "timers", overdue.run_once)
+        ticker.every(1.0, "seal", _sealing(self._settings, store, self._clock))
         ticker.start()
         self._stack.push_async_callback(ticker.aclose)
         # Taken down in reverse: what was claimed last is waited for as well.
@@ -432,6 +438,36 @@ def _kek(settings: Settings) -> bytes:
     if len(kek) != 32:
         raise SettingsError("privacy.kek_file: the key must be 64 hex digits")
     return kek
+
+
+def sealer(settings: Settings, store: SqliteStore, clock: Clock) -> Sealer:
+    """The sealer of this installation; its key is made once, its verifier key lies beside it."""
+    folder = settings.store.path.parent
+    try:
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_made_once(folder / "seal.key")))
+    except ValueError:
+        raise SettingsError(f"{folder / 'seal.key'} is not 64 hex digits: restore it") from None
+    # Of the key, so that no two installations sign under one name by accident.
+    public = key.public_key().public_bytes_raw()
+    origin = settings.audit.origin or f"segue-{public[:4].hex()}"
+    written = f"{VerifierKey.of(origin, key)}\n"
+    path = folder / "seal.pub"
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8") != written:
+            path.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from None
+    anchors = [AnchorFile(settings.audit.anchor)] if settings.audit.anchor else []
+    return Sealer(store.seals(), origin, key, clock, anchors)
+
+
+def _sealing(settings: Settings, store: SqliteStore, clock: Clock) -> Callable[[], Awaitable[None]]:
+    made = sealer(settings, store, clock)
+
+    async def tick() -> None:
+        await made.run_once()
+
+    return tick
 
 
 def _made_once(path: Path) -> str:

@@ -136,6 +136,19 @@ class Privacy(Section):
     records_days: int = Field(395, ge=1, description="days that hand-off records are kept")
 
 
+class Audit(Section):
+    """Seals of the log: signed checkpoints, kept in the database and elsewhere."""
+
+    origin: str = Field(
+        "",
+        pattern=r"^[^\s+]*$",
+        description="name that seals are signed under, never to be changed; empty: from the key",
+    )
+    anchor: Path | None = Field(
+        None, description="file that every checkpoint is added to; best on another machine"
+    )
+
+
 class Sms(Section):
     """The carrier bind, by SMPP 3.4."""
 
@@ -191,6 +204,7 @@ class Settings(BaseSettings):
     calls: Calls = Calls()
     store: Store = Store()
     privacy: Privacy = Privacy()
+    audit: Audit = Audit()
     sms: Sms = Sms()
     handoff: Handoff = Handoff()
     telemetry: Telemetry = Telemetry()

@@ -26,6 +26,8 @@ app.add_typer(conversation_app, name="conversation")
 app.add_typer(bench_app, name="bench")
 subject_app = typer.Typer(help="Persons: export or erase what is known.", no_args_is_help=True)
 app.add_typer(subject_app, name="subject")
+audit_app = typer.Typer(help="The log: is it what was written?", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 Config = Annotated[
     Path | None,
@@ -203,6 +205,34 @@ def retention(
     from ari_app.cli import subjects
 
     subjects.expire(config, dry_run, as_json)
+
+
+@audit_app.command("verify")
+def audit_verify(
+    config: Config = None,
+    key: Annotated[
+        Path | None, typer.Option(help="File with the verifier key; else seal.pub by the database.")
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="File with checkpoints that were kept elsewhere.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find every event that was changed, removed, moved or cut off. Status 1 if there is one."""
+    from ari_app.cli import audit
+
+    raise typer.Exit(audit.verify(config, key, checkpoint or [], as_json))
+
+
+@audit_app.command("prove")
+def audit_prove(
+    event: Annotated[str, typer.Argument(help="evt_…")],
+    config: Config = None,
+) -> None:
+    """Print the proof that an event is in the log, as JSON; it needs nothing but the key."""
+    from ari_app.cli import audit
+
+    audit.prove(config, event)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What the room needs from outside: a home for keys, and a ledger of what was erased."""
+"""What the room needs from outside: homes for keys, for erasures and for seals of the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
+
+from ari_app.ledger.chain import Head, LinkedRow
 
 
 class Period(NamedTuple):
@@ -127,3 +129,72 @@ class Ledger(Protocol):
 
     def append(self, entry: Entry) -> None:
         """On disk before it returns; only inside `exclusive`."""
+
+
+# -- sealing ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A signed checkpoint, and what is needed to go on from it."""
+
+    number: int  # 1, 2, 3, ...
+    size: int  # events that it covers
+    position: int  # of the last of them
+    tree: bytes  # Tree.to_bytes()
+    note: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The leaves of one run of `ledger.merkle.TILE` events; `root` once it is full."""
+
+    number: int  # 0, 1, 2, ...
+    leaves: bytes  # 32 bytes each
+    root: bytes | None
+
+
+class SealStore(Protocol):
+    """Where the sealer reads the log and keeps its seals."""
+
+    async def latest(self) -> Seal | None:
+        """The last seal."""
+
+    async def tile(self, number: int) -> Tile | None:
+        """The tile of this number."""
+
+    async def rows(self, after: int, limit: int) -> tuple[int, list[LinkedRow]]:
+        """Events after a position in log order, and the position of the last (else `after`)."""
+
+    async def keep(self, seal: Seal, tiles: Sequence[Tile]) -> None:
+        """All in one transaction; a full tile takes the place of what was there of it."""
+
+
+class Anchor(Protocol):
+    """A place that keeps checkpoints out of reach of whoever can write to the database."""
+
+    async def put(self, note: str) -> None:
+        """Keep the note; any exception means that it may not be kept."""
+
+
+class SealedLog(Protocol):
+    """The log with its seals as an auditor reads it, at one moment."""
+
+    def count(self) -> int:
+        """So many events are there."""
+
+    def heads(self) -> dict[str, Head]:
+        """Where each stream ended, as the store says."""
+
+    def pages(self, size: int) -> Iterator[tuple[list[int], list[LinkedRow]]]:
+        """All events in log order, with their positions; each page but the last is full."""
+
+    def seals(self) -> list[Seal]:
+        """All seals in order."""
+
+    def tiles(self, start: int, end: int) -> list[Tile]:
+        """Tiles by number, from the first (included) to the second (not included)."""
+
+    def find(self, event: str) -> tuple[int, LinkedRow] | None:
+        """The event of this id, and how many are before it in the log."""

@@ -115,6 +115,30 @@ class EarlyReceiptRow(Table, table=True):
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
 
 
+class SealRow(Table, table=True):
+    """Signed checkpoints of the log, and the tree to go on from."""
+
+    __tablename__ = "seal"
+
+    number: int = Field(primary_key=True)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    position: int = Field(sa_column=Column(BigInteger, nullable=False))
+    tree: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    note: str = Field(sa_column=Column(Text, nullable=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class TileRow(Table, table=True):
+    """The sealed leaves in runs of 256: a proof reads few of them, an audit names what differs."""
+
+    __tablename__ = "tile"
+
+    number: int = Field(primary_key=True)
+    leaves: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    # NULL while it is not full.
+    root: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32)))
+
+
 class MetaRow(Table, table=True):
     """What the database says of itself."""
 

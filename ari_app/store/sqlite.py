@@ -57,6 +57,7 @@ from ari_app.store.schema import (
     TimerRow,
     WireRow,
 )
+from ari_app.store.seals import Seals
 from ari_app.store.writer import GroupWriter, unavailable
 
 _T = TypeVar("_T")
@@ -248,6 +249,10 @@ class SqliteStore:
                 async with asyncio.timeout(timeout):
                     await self._change.wait()
         return self._change_count
+
+    def seals(self) -> Seals:
+        """The log as its sealer needs it."""
+        return Seals(self._read, self._writer.run)
 
     # -- the outbox ---------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ async def test_a_service_that_is_told_to_stop_finishes_its_calls(story: Story) -
 async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -> None:
     house = story.house
     async with (
-        house.dialplan_variable("SEGUE_CALL_LIMIT", "6"),
+        house.dialplan_variable("SEGUE_CALL_LIMIT", "8"),
         house.dialplan_variable("SEGUE_SAY_HOLD", "beep"),
     ):
         caller = await story.caller_at("what")
@@ -205,7 +205,7 @@ async def test_a_carrier_that_talks_nonsense_costs_neither_call_nor_text(story: 
         caller = await story.caller_at("what")
         await caller.presses("1")
         await caller.hears("offer_hours")
-        for garbage in (bytes(64), b"\xff" * 64, b"GET / HTTP/1.1\r\n\r\n" * 4):
+        for garbage in (bytes(64), b"GET / HTTP/1.1\r\n\r\n" * 4):
             binds = smsc.binds
             smsc.send_raw(garbage)
 

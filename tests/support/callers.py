@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -218,6 +218,6 @@ def kinds(events: list[Event]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-async def together(*lives: Any) -> None:
+async def together(*lives: Awaitable[object]) -> None:
     """All at the same time."""
     await asyncio.gather(*lives)

@@ -43,8 +43,9 @@ voice = "{_VOICE}"
 rate = {_RATE}
 [speech]
 workers = 1
+deadline = 5.0
 [calls]
-no_input = 3.0
+no_input = 4.0
 drain = 30.0
 """
 _START = 60.0
@@ -189,7 +190,7 @@ class House:
         async def told() -> dict[str, str] | None:
             return next((e for e in self.user_events if wanted.items() <= e.items()), None)
 
-        return await eventually(told, f"{wanted} among {self.user_events}")
+        return await eventually(told, lambda: f"{wanted} among {self.user_events}")
 
     async def nobody_is_on_the_line(self) -> None:
         """Return when Asterisk has neither a channel nor a bridge."""

@@ -363,6 +363,26 @@ async def test_hearing_that_is_lost_during_the_goodbye_does_not_revive_the_call(
     assert HearingLost in map(type, await story.log())
 
 
+async def test_hearing_that_is_lost_with_the_end_of_the_goodbye_does_not_revive_the_call(
+    story: CallStory,
+) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.presses("1")
+    await story.hears_out("offer_hours")
+    await story.logged("AgentSpoke")
+    before = len(story.gates.passed)
+    story.presses("1")
+    await story.eventually(lambda: len(story.gates.passed) == before + 4)
+    story.gates.at(before + 5, story.gates.close)  # while the loss is being written
+    story.hearing_is_lost()
+    await story.eventually(lambda: len(story.gates.passed) == before + 5)
+    await story.hears_out("promised")
+    story.gates.open()
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.DONE
+
+
 async def test_a_caller_who_spoke_when_hearing_was_lost_and_has_no_keys_meets_people(
     story: CallStory,
 ) -> None:

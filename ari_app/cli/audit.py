@@ -1,0 +1,109 @@
+"""`segue audit`: is the log what was written, and the proof that one event is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from ari_app.config import Settings, load
+from ari_app.errors import SettingsError
+from ari_app.ledger.note import VerifierKey
+from ari_app.privacy import audit
+from ari_app.privacy.audit import Report
+from ari_app.store.seals import AuditedDatabase
+
+
+def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_json: bool) -> int:
+    """Print what is wrong with the log; the exit status."""
+    settings = load(config)
+    anchored = settings.audit.anchor
+    if anchored is not None and anchored.exists() and anchored not in checkpoints:
+        checkpoints = [*checkpoints, anchored]
+    notes = [
+        (str(file), note)
+        for file in checkpoints
+        for note in audit.notes_in(_text(file, "--checkpoint"))
+    ]
+    began = time.monotonic()
+    with contextlib.closing(AuditedDatabase(settings.store.path)) as log:
+        verifier = _key(settings, key)
+        if verifier is None and (notes or log.seals()):
+            raise SettingsError(
+                f"there is no verifier key at {_seal_pub(settings)}: name its file with --key"
+            )
+        with _progress(log.count(), as_json) as step:
+            report = audit.verify(log, verifier, notes, step)
+    _print(report, time.monotonic() - began, as_json)
+    return 0 if report.sound else 1
+
+
+def prove(config: Path | None, event: str) -> None:
+    """Print the proof."""
+    with contextlib.closing(AuditedDatabase(load(config).store.path)) as log:
+        typer.echo(audit.prove(log, event))
+
+
+def _print(report: Report, seconds: float, as_json: bool) -> None:
+    if as_json:
+        found = asdict(report) | {"sound": report.sound, "seconds": round(seconds, 3)}
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    console = Console(soft_wrap=True)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, highlight=False)
+
+    for finding in report.findings:
+        say(finding.text, "red")
+    say(
+        f"{report.events} events in {seconds:.1f} s: {report.sealed} under {report.seals} seals, "
+        f"{report.erased} with erased payloads; {report.checkpoints} checkpoints from elsewhere"
+    )
+    if report.sound:
+        say("the log is what was written", "green")
+    else:
+        say(f"the log is not what was written: {len(report.findings)} findings", "bold red")
+
+
+@contextlib.contextmanager
+def _progress(events: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+    bar = Progress(
+        TextColumn("events"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("events", total=events)
+        yield lambda done: bar.advance(task, done)
+
+
+def _seal_pub(settings: Settings) -> Path:
+    return settings.store.path.parent / "seal.pub"
+
+
+def _key(settings: Settings, file: Path | None) -> VerifierKey | None:
+    path = file or _seal_pub(settings)
+    if file is None and not path.exists():
+        return None
+    try:
+        return VerifierKey.parse(_text(path, "--key").strip())
+    except ValueError as error:
+        raise SettingsError(f"--key: {path}: {error}") from None
+
+
+def _text(path: Path, option: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{option}: cannot read {path}: {error}") from None
