@@ -247,7 +247,8 @@ class AriClient:
             raise self._refusal(error.status) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PbxUnavailable(
-                f"Asterisk does not answer at {self._url}: {str(error) or 'no answer in time'}"
+                f"Asterisk does not answer at {self._url}: {str(error) or 'no answer in time'}; "
+                "start it, or set [pbx] url to where its ARI is"
             ) from error
         self._up = True
         try:

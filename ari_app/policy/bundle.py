@@ -116,7 +116,9 @@ def read_bundle(text: str) -> Bundle:
     try:
         document = yaml.load(text, _Loader)
     except Exception as error:  # noqa: BLE001  PyYAML lets through what a value's reader raises
-        raise BundleError(f"the bundle is not YAML: {error}") from error
+        # PyYAML draws the place over several lines.
+        said = " ".join(str(error).split())
+        raise BundleError(f"the bundle is not YAML: {said}") from error
     if not isinstance(document, dict):
         raise BundleError("the bundle is not a mapping")
     for section in document.keys() - _SECTIONS:

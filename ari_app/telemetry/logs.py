@@ -48,6 +48,8 @@ def set_up(
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
+    # Two lines at each tick of every job say nothing that its metrics do not.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
