@@ -1,5 +1,6 @@
 """
-Every exception of the application.
+Every exception that crosses rooms. Below SegueError too: the trees of privacy/errors.py and
+phone/errors.py, and AmiRefused of ami/.
 
 SegueError
 ├── SettingsError        a setting is unknown, missing or wrong: fix it and start again

@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ari_app.errors import BundleError
-from ari_app.policy.rules import Rule, Then, read_rule
+from ari_app.policy.rules import Rule, read_rule
 
 _TEMPLATES = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
 _VARIABLES = frozenset({"choice", "values", "people"})
@@ -240,6 +240,3 @@ def _check_spoken(bundle: Bundle, rule: Rule, question: str) -> None:
     """A caller is never left in silence by a question that has no prompt."""
     if bundle.questions[question].prompt not in bundle.prompts:
         raise BundleError(f"rule {rule.name} asks {question!r} by voice, which has no prompt")
-
-
-__all__ = ["Bundle", "Question", "Text", "Then", "read_bundle"]
