@@ -74,8 +74,8 @@ untested: setup ## modules without a test file of their own
 		m=$$(basename $$f .py); git ls-files 'tests/*.py' | grep -q "test_.*$$m" || echo $$f; done
 
 lock: ## make the lock files again (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice pyproject.toml -o requirements.lock
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice --extra nats pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra voice --extra nats --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## what was built; not the fetched Asterisk
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
