@@ -6,7 +6,11 @@ SegueError
 ├── SettingsError        a setting is unknown, missing or wrong: fix it and start again
 ├── BundleError          the policy bundle is malformed: fix it and load it again
 ├── IllegalMove          a state table has no such move: a bug in the calling code
+├── UnreadableEvent      a stored event lacks a field, or holds another type: the log is damaged,
+│                        or an upcaster is missing; see .event, .version, .field
+├── TooManyJoined        more subjects would be one person than anybody is: part some first
 ├── Conflict             the stream has moved on: refold and decide again
+├── LeaseLost            somebody else does this now: stop doing it
 ├── Unavailable          a part outside this process is not there; the sentence says what to do
 │   ├── PbxUnavailable       Asterisk does not answer, or refuses the name or password
 │   ├── ModelUnavailable     the Vosk model is missing, damaged or of another rate
@@ -41,6 +45,20 @@ class IllegalMove(SegueError):
         self.outcome = outcome
 
 
+class UnreadableEvent(SegueError):
+    """A stored event does not have the fields that its version promises."""
+
+    def __init__(self, event: str, version: int, field: str, fault: str) -> None:
+        super().__init__(f"{event} version {version} cannot be read: {field} {fault}")
+        self.event = event
+        self.version = version
+        self.field = field
+
+
+class TooManyJoined(SegueError):
+    """More subjects would be one person than anybody is."""
+
+
 class Conflict(SegueError):
     """Somebody else appended to the stream first."""
 
@@ -49,6 +67,10 @@ class Conflict(SegueError):
         self.stream = stream
         self.expected = expected
         self.found = found
+
+
+class LeaseLost(SegueError):
+    """Another worker has the lease, or the job, by now."""
 
 
 class Unavailable(SegueError):

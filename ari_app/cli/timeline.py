@@ -112,6 +112,19 @@ def row(event: Event) -> tuple[str, str, str]:
             return "hand-off", f"{event.route} failed: {event.reason}", event.handoff
         case e.HandoffEscalated():
             return "hand-off", "escalated: a person must look", event.reason
+        case e.CodeTexted():
+            return "agent", f"texted a code for {event.what}", f"{event.tries} tries"
+        case e.CodeWrong():
+            return "caller", "gave another code", event.challenge
+        case e.IdentityProved():
+            origin = f", in {event.origin}" if event.origin else ""
+            return "caller", f"proved {event.what}", f"by {event.how}, level {event.level}{origin}"
+        case e.ProofEnded():
+            return "policy", f"{event.what} is not proved any more", event.reason
+        case e.SubjectsJoined():
+            return "policy", f"one person with {event.other}", f"{event.reason}, by {event.by}"
+        case e.SubjectsParted():
+            return "policy", f"not one person with {event.other}", f"{event.reason}, by {event.by}"
         case e.Unrecognised():
             return "call", event.name, f"version {event.version}, of a newer program"
         case _:

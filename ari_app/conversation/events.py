@@ -1,13 +1,18 @@
-"""What can have happened: past-tense facts, one registry, one envelope."""
+"""What can have happened: past-tense facts, and the envelope in which the log keeps them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ari_app.conversation.upcast import newest
+from ari_app.conversation.registry import PERSONAL_FIELDS as PERSONAL_FIELDS
+from ari_app.conversation.registry import REGISTRY as REGISTRY
+from ari_app.conversation.registry import Unrecognised as Unrecognised
+from ari_app.conversation.registry import event as _event
+from ari_app.conversation.registry import from_payload as from_payload
+from ari_app.conversation.registry import name_of as name_of
+from ari_app.conversation.registry import to_payload as to_payload
 
 # What belongs to a person is sealed and erased by itself; the mark is its data class, which
 # retention counts its days by.
@@ -15,23 +20,6 @@ _IDENTITY: Mapping[str, Any] = {"personal": "identity"}
 _WORDS: Mapping[str, Any] = {"personal": "words"}
 _TEXTS: Mapping[str, Any] = {"personal": "texts"}
 _RECORDS: Mapping[str, Any] = {"personal": "records"}
-
-_E = TypeVar("_E")
-REGISTRY: dict[tuple[str, int], type[Any]] = {}
-
-
-def _name(cls: type[Any]) -> str:
-    """`CallAnswered` is `call.answered`, `TextSightLost` is `text.sight_lost`."""
-    first, *rest = re.findall(r"[A-Z][a-z0-9]*", cls.__name__)
-    return f"{first.lower()}.{'_'.join(rest).lower()}"
-
-
-def _event(version: int) -> Callable[[type[_E]], type[_E]]:
-    def register(cls: type[_E]) -> type[_E]:
-        REGISTRY[_name(cls), version] = cls
-        return cls
-
-    return register
 
 
 @_event(1)
@@ -322,13 +310,70 @@ class HandoffEscalated:
     reason: str
 
 
+@_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unrecognised:
-    """An event of a newer version of this program: carried, not understood."""
+class CodeTexted:
+    """A code was texted; the log has no more of it than a keyed digest."""
 
-    name: str
-    version: int
-    payload: dict[str, Any]
+    challenge: str
+    what: str
+    digest: str
+    until: int
+    tries: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeWrong:
+    """Somebody gave another code than the one that was texted."""
+
+    challenge: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityProved:
+    """The person proved something of themselves; `origin` is the conversation it was proved in."""
+
+    what: str
+    how: str
+    level: int
+    at: int
+    until: int
+    challenge: str | None = None
+    origin: str | None = None
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofEnded:
+    """What was proved until then counts no longer."""
+
+    what: str
+    reason: str
+    at: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectsJoined:
+    """This stream's subject and another are one person; the same event stands in both streams."""
+
+    join: str
+    other: str
+    reason: str
+    by: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectsParted:
+    """A join of this stream's subject with another is undone."""
+
+    join: str
+    other: str
+    reason: str
+    by: str
 
 
 Event = (
@@ -360,10 +405,14 @@ Event = (
     | HandoffAcknowledged
     | HandoffDelayed
     | HandoffEscalated
+    | CodeTexted
+    | CodeWrong
+    | IdentityProved
+    | ProofEnded
+    | SubjectsJoined
+    | SubjectsParted
     | Unrecognised
 )
-
-_NAMES: dict[type[Any], tuple[str, int]] = {cls: key for key, cls in REGISTRY.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,65 +426,3 @@ class Envelope:
     actor: str  # who wrote it: a room of ours
     cause: str | None  # the id of the event that led to it
     event: Event
-
-
-def name_of(event: Event) -> tuple[str, int]:
-    """The name and version under which the event is stored."""
-    if isinstance(event, Unrecognised):
-        return event.name, event.version
-    return _NAMES[type(event)]
-
-
-def to_payload(event: Event) -> dict[str, Any]:
-    """The event's fields, JSON-ready."""
-    if isinstance(event, Unrecognised):
-        return event.payload
-    return {f.name: getattr(event, f.name) for f in fields(event)}
-
-
-def from_payload(name: str, version: int, payload: dict[str, Any]) -> Event:
-    """The event that was stored; Unrecognised if it comes from a newer program."""
-    cls = REGISTRY.get((name, version))
-    if cls is None:
-        name, version, payload = newest(name, version, payload)
-        cls = REGISTRY.get((name, version))
-    if cls is None:
-        return Unrecognised(name=name, version=version, payload=payload)
-    if lists := _LISTS[cls]:
-        payload = payload | {key: _frozen(payload[key]) for key in lists if key in payload}
-    event: Event = cls(**payload)
-    return event
-
-
-def _frozen(value: Any) -> Any:
-    """JSON has no tuples."""
-    return tuple([_frozen(v) for v in value]) if isinstance(value, list) else value
-
-
-def _may_hold_lists(hint: Any) -> bool:
-    return get_origin(hint) is tuple or any(map(_may_hold_lists, get_args(hint)))
-
-
-# Looked up once: most events hold no lists, and every event of the log is read through here.
-_LISTS: dict[type[Any], tuple[str, ...]] = {
-    cls: tuple(name for name, hint in get_type_hints(cls).items() if _may_hold_lists(hint))
-    for cls in REGISTRY.values()
-}
-
-
-def _erased(hint: Any) -> Any:
-    """What a field is read as once its key has been shredded."""
-    if type(None) in get_args(hint):
-        return None
-    return {str: "[erased]", tuple: [], dict: {}}[get_origin(hint) or hint]
-
-
-#: By name and version: each personal field, its data class, and how it is read when erased.
-PERSONAL_FIELDS: dict[tuple[str, int], tuple[tuple[str, str, Any], ...]] = {
-    key: tuple(
-        (f.name, f.metadata["personal"], _erased(get_type_hints(cls)[f.name]))
-        for f in fields(cls)
-        if f.metadata.get("personal")
-    )
-    for key, cls in REGISTRY.items()
-}

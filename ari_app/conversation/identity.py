@@ -1,4 +1,4 @@
-"""Who somebody is: E.164 numbers, subjects, and the ids that we choose."""
+"""Who somebody is: E.164 numbers, visitors without one, subjects, and the ids that we choose."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 _POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE
 # What a trunk or SMSC writes for a number; a sender's name is none, whatever digits it has.
 _WRITTEN = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}|\([0-9][0-9 ()./-]{3,30}")
+_PSEUDONYM = re.compile(r"subj_[0-9a-f]{32}")
+_LONGEST_VISIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,39 @@ class E164:
 
     def subject(self, key: bytes) -> str:
         """The pseudonym of whoever has this number: keyed, so that nobody can try all numbers."""
-        digest = hmac.new(key, self.value.encode(), hashlib.sha256).hexdigest()
-        return "subj_" + digest[:32]
+        return _pseudonym(key, self.value)
+
+
+#: Channels whose visitors need no number.
+WITHOUT_NUMBER = frozenset({"chat", "desk"})
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever came without a number: a chat session, or a visit to the desk."""
+
+    channel: str
+    visit: str  # the session's or visit's own id
+
+    def __post_init__(self) -> None:
+        if self.channel not in WITHOUT_NUMBER:
+            raise ValueError(f"nobody comes without a number by {self.channel!r}")
+        if not 0 < len(self.visit) <= _LONGEST_VISIT:
+            raise ValueError("a visit has an id of 1 to 200 characters")
+
+    def subject(self, key: bytes) -> str:
+        """A pseudonym like that of a number, and never the same: it can be joined with one."""
+        return _pseudonym(key, f"{self.channel}:{self.visit}")
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether it names a subject; the stream of that name holds whom the subject is joined with."""
+    return _PSEUDONYM.fullmatch(text) is not None
+
+
+def _pseudonym(key: bytes, address: str) -> str:
+    digest = hmac.new(key, address.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return "subj_" + digest[:32]
 
 
 def new_id(prefix: str, now: int, entropy: bytes) -> str:

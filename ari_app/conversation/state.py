@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ari_app.conversation.events import (
     AgentSpoke,
@@ -15,6 +15,8 @@ from ari_app.conversation.events import (
     CallLeft,
     CallReceived,
     ChoiceMade,
+    CodeTexted,
+    CodeWrong,
     ConsentGiven,
     ConsentRefused,
     ConversationOpened,
@@ -27,10 +29,14 @@ from ari_app.conversation.events import (
     HandoffEscalated,
     HandoffRecorded,
     HearingLost,
+    IdentityProved,
     KeyPressed,
     PromptInterrupted,
+    ProofEnded,
     ReceiptOverdue,
     ReceiptReceived,
+    SubjectsJoined,
+    SubjectsParted,
     TextDelayed,
     TextPromised,
     TextReceived,
@@ -40,6 +46,14 @@ from ari_app.conversation.events import (
     Unrecognised,
 )
 from ari_app.conversation.message import NEXT, RECEIPT_FATES, Fate, MessageState, advance
+from ari_app.conversation.verification import Verification
+from ari_app.conversation.verification import after as verified
+
+#: Turns and calls that the state keeps, the latest. Decisions use none of them but the last; all
+#: are in the log. Without a bound every step would copy all that was ever said.
+KEPT = 20
+# The user data header of a text counts its segments in one octet (3GPP TS 23.040 §9.2.3.24.1).
+_MOST_SEGMENTS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,7 @@ class Said:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `_but`
 class Conversation:
     """Everything later decisions may depend on."""
 
@@ -71,9 +85,10 @@ class Conversation:
     did: str = ""
     language: str = "en"
     on_the_line: str | None = None  # the live call
-    calls: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()  # the latest KEPT
     disclosed: bool = False
-    turns: tuple[Said, ...] = ()
+    turns: tuple[Said, ...] = ()  # the latest KEPT
+    turns_before: int = 0  # how many there were before those
     topic: str | None = None
     question: str | None = None  # what was asked last and not answered yet
     misses: int = 0  # turns in a row that were not understood
@@ -84,6 +99,24 @@ class Conversation:
     messages: Mapping[str, Message] = field(default_factory=dict)
     handoffs: Mapping[str, str] = field(default_factory=dict)
     last_intent: str | None = None
+    verification: Verification = field(default_factory=Verification)
+
+    @property
+    def turns_taken(self) -> int:
+        """All turns of the person, also those that are not kept here."""
+        return self.turns_before + len(self.turns)
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace as _but  # mypy knows its arguments
+else:
+
+    def _but(state: Conversation, **changes: Any) -> Conversation:
+        """As dataclasses.replace; that takes most of the time of a fold, and ten times as long."""
+        after = object.__new__(Conversation)
+        after.__dict__.update(state.__dict__)
+        after.__dict__.update(changes)
+        return after
 
 
 def fold(envelopes: Iterable[Envelope], start: Conversation | None = None) -> Conversation:
@@ -94,31 +127,32 @@ def fold(envelopes: Iterable[Envelope], start: Conversation | None = None) -> Co
         state = apply(state, envelope.event)
         sequence = envelope.sequence
     # Once: no fact depends on its position, and a copy costs more than all the rest of a step.
-    return replace(state, sequence=sequence)
+    return _but(state, sequence=sequence)
 
 
 def apply(state: Conversation, event: Event) -> Conversation:
     """The state after one more fact."""
     match event:
         case ConversationOpened(number=number, did=did, language=language):
-            return replace(state, number=number, did=did, language=language)
+            return _but(state, number=number, did=did, language=language)
         case CallReceived(call=call):
-            return replace(state, calls=(*state.calls, call))
+            if call in state.calls:
+                return state
+            return _but(state, calls=(*state.calls, call)[-KEPT:])
         case CallAnswered(call=call):
-            return replace(state, on_the_line=call, misses=0, silences=0, hearing=True)
+            return _but(state, on_the_line=call, misses=0, silences=0, hearing=True)
         case DisclosurePlayed():
-            return replace(state, disclosed=True)
+            return _but(state, disclosed=True)
         case CallerSpoke(text=text, confidence=confidence):
-            said = Said("voice", text, confidence)
-            return replace(state, turns=(*state.turns, said), silences=0)
+            return _turn(state, Said("voice", text, confidence), silences=0)
         case KeyPressed(key=key):
-            return replace(state, turns=(*state.turns, Said("keys", key, 1.0)), silences=0)
+            return _turn(state, Said("keys", key, 1.0), silences=0)
         case CallerSilent():
-            return replace(state, silences=state.silences + 1)
+            return _but(state, silences=state.silences + 1)
         case HearingLost():
-            return replace(state, hearing=False)
+            return _but(state, hearing=False)
         case DecisionMade(topic=topic, question=question, intent=intent):
-            return replace(
+            return _but(
                 state,
                 topic=topic,
                 question=question,
@@ -126,13 +160,14 @@ def apply(state: Conversation, event: Event) -> Conversation:
                 misses=_misses(state, event),
             )
         case ConsentGiven(purpose=purpose):
-            return replace(state, consent={**state.consent, purpose: True})
+            return _but(state, consent={**state.consent, purpose: True})
         case ConsentRefused(purpose=purpose):
-            return replace(state, consent={**state.consent, purpose: False})
+            return _but(state, consent={**state.consent, purpose: False})
         case ChoiceMade(question=question, choice=choice):
-            return replace(state, choices={**state.choices, question: choice})
+            return _but(state, choices={**state.choices, question: choice})
         case TextPromised(message=message, template=template, body=body):
-            return _with(state, message, Message(template, body))
+            known = state.messages.get(message)
+            return state if known else _with(state, message, Message(template, body))
         case TextSubmitted(message=message, ids=ids):
             taken = _fate(state, message, Fate.TAKEN)
             known = taken.messages.get(message)
@@ -144,21 +179,32 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case ReceiptReceived():
             return _receipt(state, event)
         case TextReceived(body=body):
-            return replace(state, turns=(*state.turns, Said("sms", body, 1.0)))
-        case CallLeft() | CallEnded():
-            return replace(state, on_the_line=None)
+            return _turn(state, Said("sms", body, 1.0), silences=state.silences)
+        case CallLeft(call=call) | CallEnded(call=call):
+            # The end of a call may be told when the next one is on the line.
+            return _but(state, on_the_line=None) if state.on_the_line == call else state
         case HandoffRecorded(handoff=handoff):
-            return replace(state, handoffs={**state.handoffs, handoff: "recorded"})
+            return _handoff(state, handoff, "recorded")
         case HandoffAcknowledged(handoff=handoff):
-            return replace(state, handoffs={**state.handoffs, handoff: "acknowledged"})
+            return _handoff(state, handoff, "acknowledged")
         case HandoffEscalated(handoff=handoff):
-            return replace(state, handoffs={**state.handoffs, handoff: "escalated"})
+            return _handoff(state, handoff, "escalated")
         case AgentSpoke() | PromptInterrupted() | TextDelayed() | HandoffDelayed():
             return state
-        case ReceiptOverdue() | Unrecognised():
+        case CodeTexted() | CodeWrong() | IdentityProved() | ProofEnded():
+            return _but(state, verification=verified(state.verification, event))
+        # Who is one person with whom is told in the streams of subjects: see persons.py.
+        case ReceiptOverdue() | SubjectsJoined() | SubjectsParted() | Unrecognised():
             return state
         case _:
             assert_never(event)
+
+
+def _turn(state: Conversation, said: Said, silences: int) -> Conversation:
+    turns = (*state.turns, said)
+    if len(turns) <= KEPT:
+        return _but(state, turns=turns, silences=silences)
+    return _but(state, turns=turns[1:], turns_before=state.turns_before + 1, silences=silences)
 
 
 def _misses(state: Conversation, event: DecisionMade) -> int:
@@ -168,8 +214,16 @@ def _misses(state: Conversation, event: DecisionMade) -> int:
     return state.misses if event.inputs.get("by") in ("silence", "hearing_lost") else 0
 
 
+def _handoff(state: Conversation, id: str, step: str) -> Conversation:
+    """A hand-off is recorded once, and ends once."""
+    known = state.handoffs.get(id)
+    if known == step or known in ("acknowledged", "escalated"):
+        return state
+    return _but(state, handoffs={**state.handoffs, id: step})
+
+
 def _with(state: Conversation, id: str, message: Message) -> Conversation:
-    return replace(state, messages={**state.messages, id: message})
+    return _but(state, messages={**state.messages, id: message})
 
 
 def _fate(state: Conversation, id: str, fate: Fate) -> Conversation:
@@ -183,9 +237,11 @@ def _fate(state: Conversation, id: str, fate: Fate) -> Conversation:
 def _receipt(state: Conversation, event: ReceiptReceived) -> Conversation:
     fate = RECEIPT_FATES.get(event.state)
     message = state.messages.get(event.message)
-    if fate is None or message is None:
+    if fate is None or message is None or message.state.final:
         return state
     if fate is Fate.DELIVERED:
+        if len(message.delivered) >= _MOST_SEGMENTS:
+            return state
         delivered = message.delivered | {event.id}
         state = _with(state, event.message, replace(message, delivered=delivered))
         if len(delivered) < message.segments:

@@ -33,7 +33,7 @@ def make_record(
         ],
         "commitments": commitments,
         "consent": dict(state.consent),
-        "transcript": {"stream": stream, "up_to": state.sequence, "turns": len(state.turns)},
+        "transcript": {"stream": stream, "up_to": state.sequence, "turns": state.turns_taken},
         "last_words": state.turns[-1].text if state.turns else "",
         "next": _recommended(state, outcome),
         "priority": "high" if outcome == "to people" else "normal",

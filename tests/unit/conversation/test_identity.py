@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from ari_app.conversation.identity import E164, new_id
+from ari_app.conversation.identity import E164, Visitor, is_pseudonym, new_id
 from tests.support.clock import NOON
 
 CALLER = E164("+12025550123")
@@ -92,6 +92,32 @@ def test_a_subject_is_the_same_for_ever_and_shows_nothing_of_the_number() -> Non
 def test_a_subject_is_another_for_another_key_or_number() -> None:
     others = [CALLER.subject(b"other"), E164("+12025550124").subject(b"key")]
     assert CALLER.subject(b"key") not in others
+
+
+def test_a_chat_session_and_a_visit_to_the_desk_are_subjects_like_a_number() -> None:
+    chat, desk = Visitor("chat", "session-7"), Visitor("desk", "session-7")
+    subjects = {CALLER.subject(b"key"), chat.subject(b"key"), desk.subject(b"key")}
+    assert len(subjects) == 3
+    assert all(map(is_pseudonym, subjects))
+    assert chat.subject(b"key") == Visitor("chat", "session-7").subject(b"key")
+    assert chat.subject(b"key") != chat.subject(b"other")
+    assert not any("session-7" in subject for subject in subjects)
+
+
+@pytest.mark.parametrize(
+    ("channel", "visit"), [("voice", "1"), ("", "1"), ("chat", ""), ("desk", "1" * 201)]
+)
+def test_a_visitor_comes_by_chat_or_to_the_desk_with_an_id(channel: str, visit: str) -> None:
+    with pytest.raises(ValueError, match="without a number|a visit has"):
+        Visitor(channel, visit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "subj_", "+12025550123", "subj_" + "A" * 32, "subj_" + "a" * 33, "conv_" + "a" * 32],
+)
+def test_what_is_no_pseudonym_is_told_apart(text: str) -> None:
+    assert not is_pseudonym(text)
 
 
 def test_an_id_is_a_uuid_of_version_7_and_of_its_time() -> None:

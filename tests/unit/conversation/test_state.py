@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ari_app.conversation.events import (
     CallAnswered,
     CallEnded,
@@ -22,6 +24,8 @@ from ari_app.conversation.events import (
     HearingLost,
     KeyPressed,
     ReceiptReceived,
+    SubjectsJoined,
+    SubjectsParted,
     TextDelayed,
     TextPromised,
     TextReceived,
@@ -31,7 +35,7 @@ from ari_app.conversation.events import (
     Unrecognised,
 )
 from ari_app.conversation.message import MessageState
-from ari_app.conversation.state import Conversation, Said, fold
+from ari_app.conversation.state import KEPT, Conversation, Said, fold
 from tests.support.events import in_a_stream
 
 OPENED = ConversationOpened(channel="voice", did="100", language="fr", number="+12025550123")
@@ -97,6 +101,46 @@ def test_turns_of_every_channel_stand_in_order() -> None:
         Said("keys", "1", 1.0),
         Said("sms", "2", 1.0),
     )
+
+
+def test_the_latest_turns_are_kept_and_all_are_counted() -> None:
+    keys = [KeyPressed(call="c", key=str(n)) for n in range(KEPT + 5)]
+    state = after(*keys)
+    assert state.turns == tuple(Said("keys", str(n), 1.0) for n in range(5, KEPT + 5))
+    assert state.turns_taken == KEPT + 5
+    assert after(*keys[:KEPT]).turns_before == 0
+
+
+def test_the_latest_calls_are_kept() -> None:
+    calls = [CallReceived(call=f"c{n}", channel="SIP/1", did="1") for n in range(KEPT + 5)]
+    assert after(*calls).calls == tuple(f"c{n}" for n in range(5, KEPT + 5))
+
+
+def test_a_state_grows_no_more_with_the_events_that_it_was_folded_from() -> None:
+    # Each step copies what the state keeps: so each of ten thousand costs what the first cost.
+    texted = TextReceived(carrier="main", recipient="1", sender="+12025550123", body="2")
+    both: list[Event] = [KeyPressed(call="c", key="1"), texted]
+    few, many = after(*both * KEPT), after(*both * 5_000)
+    assert many.turns_taken == 10_000
+    assert replace(many, sequence=few.sequence, turns_before=few.turns_before) == few
+
+
+def test_a_call_that_is_told_of_again_is_one_call() -> None:
+    received = CallReceived(call="c", channel="SIP/1", did="1")
+    assert after(received, received) == replace(after(received), sequence=2)
+
+
+def test_the_late_end_of_one_call_does_not_end_the_next() -> None:
+    ended = CallEnded(call="c", cause="hangup", statistics={})
+    left = CallLeft(call="c", exit="done", reason="")
+    on_the_line = (CallAnswered(call="c"), left, CallAnswered(call="d"))
+    assert after(*on_the_line, ended).on_the_line == "d"
+    assert after(*on_the_line, left).on_the_line == "d"
+
+
+def test_a_promise_that_is_told_again_does_not_undo_what_became_of_it() -> None:
+    state = after(PROMISED, submitted("1"), PROMISED)
+    assert state.messages["m"].state is MessageState.SUBMITTED
 
 
 def test_disclosure_and_the_loss_of_hearing_are_remembered_until_the_next_call() -> None:
@@ -198,6 +242,25 @@ def test_a_hand_off_ends_acknowledged_or_escalated() -> None:
     assert after(recorded).handoffs == {"h": "recorded"}
     assert after(recorded, taken).handoffs == {"h": "acknowledged"}
     assert after(recorded, lost).handoffs == {"h": "escalated"}
+    for late in (recorded, lost):
+        assert after(recorded, taken, late).handoffs == {"h": "acknowledged"}
+    assert after(recorded, lost, taken).handoffs == {"h": "escalated"}
+
+
+def test_no_more_segments_are_counted_than_a_text_can_have() -> None:
+    receipts = [receipt(str(n), "DELIVRD") for n in range(300)]
+    assert len(after(PROMISED, *receipts).messages["m"].delivered) == 255
+
+
+def test_receipts_of_a_text_whose_fate_is_settled_are_not_collected() -> None:
+    story = (PROMISED, submitted("1"), receipt("1", "DELIVRD"))
+    assert after(*story, receipt("2", "DELIVRD")).messages == after(*story).messages
+
+
+def test_who_is_one_person_with_whom_is_no_matter_of_a_conversation() -> None:
+    joined = SubjectsJoined(join="j", other="subj_1", reason="proved", by="agent")
+    parted = SubjectsParted(join="j", other="subj_1", reason="mistaken", by="op_1")
+    assert after(OPENED, joined, parted) == replace(after(OPENED), sequence=3)
 
 
 def test_what_is_not_understood_only_moves_the_position() -> None:

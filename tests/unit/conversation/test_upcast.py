@@ -16,6 +16,7 @@ from ari_app.conversation.events import (
     from_payload,
 )
 from ari_app.conversation.upcast import UPCASTERS, Stored, Upcaster, newest
+from ari_app.errors import UnreadableEvent
 
 
 def picked_up_2(payload: dict[str, Any]) -> Stored:
@@ -72,6 +73,21 @@ def test_lists_are_tuples_after_an_upcast_too(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(upcast.UPCASTERS, ("text.taken", 1), submitted)
     read = from_payload("text.taken", 1, {"message": "m", "carrier": "main", "ids": ["1", "2"]})
     assert read == TextSubmitted(message="m", carrier="main", ids=("1", "2"), attempts=1)
+
+
+def test_an_old_event_that_its_step_cannot_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for old, step in OLD.items():
+        monkeypatch.setitem(upcast.UPCASTERS, old, step)
+    with pytest.raises(UnreadableEvent) as refused:
+        from_payload("call.picked_up", 1, {"lines": 7})
+    assert (refused.value.event, refused.value.version) == ("call.picked_up", 1)
+    assert isinstance(refused.value.__cause__, KeyError)
+
+
+def test_what_a_step_makes_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(upcast.UPCASTERS, ("call.picked_up", 2), answered_1)
+    with pytest.raises(UnreadableEvent, match=r"^call\.answered version 1 .*: call is missing$"):
+        from_payload("call.picked_up", 2, {"line": 7})
 
 
 def test_what_is_of_today_needs_no_step() -> None:
