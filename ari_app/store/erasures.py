@@ -7,13 +7,14 @@ import fcntl
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ari_app.errors import StoreUnavailable
 from ari_app.privacy.errors import LedgerDamaged
-from ari_app.privacy.ports import Act, Entry, Mode, Reason
+from ari_app.privacy.ports import Act, Entry, Ledger, Mode, Reason
 
 
 class LedgerFile:
@@ -51,21 +52,12 @@ class LedgerFile:
 
     def append(self, entry: Entry) -> None:
         """See the port."""
-        line = json.dumps(
-            {
-                "at": entry.at,
-                "act": entry.act.value,
-                "owner": entry.owner,
-                "reason": entry.reason.value,
-                **({} if entry.mode is None else {"mode": entry.mode.value}),
-            }
-        )
         try:
             with self._path.open("r+b") as file:
                 content = file.read()
                 file.truncate(content.rfind(b"\n") + 1)  # a line that a crash cut short
                 file.seek(0, os.SEEK_END)
-                file.write(line.encode() + b"\n")
+                file.write(to_line(entry).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -86,16 +78,56 @@ class LedgerFile:
 
     def _entry(self, number: int, line: bytes) -> Entry:
         try:
-            written: dict[str, Any] = json.loads(line)
-            mode = written.get("mode")
-            return Entry(
-                at=int(written["at"]),
-                act=Act(written["act"]),
-                owner=str(written["owner"]),
-                reason=Reason(written["reason"]),
-                mode=None if mode is None else Mode(mode),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return from_line(line)
+        except ValueError as error:
             raise LedgerDamaged(
                 f"line {number} of {self._path} is no entry: restore it from a backup"
             ) from error
+
+
+def to_line(entry: Entry) -> str:
+    """One line of JSON, without its end."""
+    return json.dumps(
+        {
+            "at": entry.at,
+            "act": entry.act.value,
+            "owner": entry.owner,
+            "reason": entry.reason.value,
+            **({} if entry.mode is None else {"mode": entry.mode.value}),
+        }
+    )
+
+
+def from_line(line: str | bytes) -> Entry:
+    """What `to_line` has written; ValueError if it is none of ours."""
+    try:
+        written: dict[str, Any] = json.loads(line)
+        mode = written.get("mode")
+        return Entry(
+            at=int(written["at"]),
+            act=Act(written["act"]),
+            owner=str(written["owner"]),
+            reason=Reason(written["reason"]),
+            mode=None if mode is None else Mode(mode),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no entry of ours") from error
+
+
+def copy(source: Ledger, target: Ledger) -> int:
+    """Add to the target what only the source has, in its order; returns how many entries.
+
+    From a table to a file: a copy to be kept elsewhere. From the file to a table that an old
+    backup was restored into: nothing is forgotten, if it is done before anything else is added.
+    """
+    with target.exclusive():
+        there = Counter(target.entries())
+        missing = []
+        for entry in source.entries():
+            if there[entry]:
+                there[entry] -= 1
+            else:
+                missing.append(entry)
+        for entry in missing:
+            target.append(entry)
+    return len(missing)
