@@ -114,7 +114,26 @@ class Calls(Section):
 class Store(Section):
     """The conversation's home."""
 
-    path: Path = Field(Path("/var/lib/segue/segue.db"), description="SQLite database")
+    path: Path = Field(
+        Path("/var/lib/segue/segue.db"),
+        description="SQLite database; keys and seals lie in its folder, also with `url`",
+    )
+    url: str = Field(
+        "",
+        description="PostgreSQL instead, for several workers: postgresql://user@host/database",
+    )
+    password_file: Path | None = Field(
+        None, description="password for `url`; else the systemd credential `database_password`"
+    )
+    schema_name: str = Field(
+        "segue", description="schema in the database of `url`; give each tenant its own"
+    )
+    lease: float = Field(
+        4.0,
+        ge=1,
+        le=60,
+        description="seconds after which the work of a worker that is gone is taken over",
+    )
     subject_key_file: Path | None = Field(
         None,
         description="key of the pseudonyms, 32 bytes or more; else the systemd credential "
@@ -147,6 +166,36 @@ class Audit(Section):
     anchor: Path | None = Field(
         None, description="file that every checkpoint is added to; best on another machine"
     )
+    anchor_syslog: str = Field(
+        "",
+        description="syslog that every checkpoint is told to: udp://host:port, tcp://host:port "
+        "or unix:///dev/log",
+    )
+    anchor_command: tuple[str, ...] = Field(
+        (), description="program with its arguments that gets every checkpoint on its input"
+    )
+
+
+class Bus(Section):
+    """A relay of committed events to others, what is personal in them sealed."""
+
+    to: str = Field(
+        "",
+        description="nats://host:port (several with commas), a file, or - for standard output; "
+        "empty: none",
+    )
+    stream: str = Field("segue", description="JetStream stream; made if it is not there")
+    prefix: str = Field("segue.events", description="subjects are this and the event's name")
+    replicas: int = Field(1, ge=1, le=5, description="of the stream, if it is made")
+    user: str = Field("", description="name for the server; empty: none")
+    password_file: Path | None = Field(None, description="password of `user`")
+    token_file: Path | None = Field(None, description="token instead of a name")
+    credentials_file: Path | None = Field(None, description="file as `nsc` writes it, instead")
+    ca_file: Path | None = Field(None, description="authorities of the server; else the system's")
+    certificate_file: Path | None = Field(None, description="our certificate, if it asks for one")
+    key_file: Path | None = Field(None, description="key of our certificate")
+    file_size: int = Field(100_000_000, ge=10_000, description="bytes of a file before the next")
+    files: int = Field(10, ge=1, description="full files that are kept")
 
 
 class Sms(Section):
@@ -205,6 +254,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     privacy: Privacy = Privacy()
     audit: Audit = Audit()
+    bus: Bus = Bus()
     sms: Sms = Sms()
     handoff: Handoff = Handoff()
     telemetry: Telemetry = Telemetry()

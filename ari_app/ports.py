@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ari_app.conversation.events import Envelope, Event
 from ari_app.conversation.identity import E164
@@ -38,9 +38,13 @@ class Meter(Protocol):
         """The present value of something."""
 
 
+# Looked up once: each look costs microseconds, and there are failpoints in every append.
+_FAILPOINT = os.environ.get("SEGUE_FAILPOINT")
+
+
 def failpoint(name: str) -> None:
-    """A named place to die at, for crash tests: SEGUE_FAILPOINT=name kills the process here."""
-    if os.environ.get("SEGUE_FAILPOINT") == name:
+    """A named place to die at, for crash tests: started with SEGUE_FAILPOINT=name, it dies here."""
+    if name == _FAILPOINT:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -370,6 +374,31 @@ class Position:
     envelope: Envelope
 
 
+class Record(NamedTuple):
+    """A committed event as it is stored: what is personal in it is sealed."""
+
+    position: int
+    id: str
+    stream: str
+    sequence: int
+    at: int
+    actor: str
+    cause: str | None
+    name: str
+    version: int
+    payload: str | None  # JSON; None once it has been erased
+    link: bytes  # the hash that its stream stands on
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A lease in hand. What is written under it is refused once somebody else has the lease."""
+
+    name: str  # `worker:<id>`, `sealer`, `projections`, `ari:<pbx>`, …
+    owner: str
+    epoch: int  # moves on with every new owner
+
+
 class Store(Protocol):
     """The log and what must change with it, each method one transaction.
 
@@ -387,11 +416,15 @@ class Store(Protocol):
         subject: str | None = None,
         cause: str | None = None,
         dedupe: str | None = None,
+        fence: Fence | None = None,
+        held: bool | None = None,
     ) -> list[Envelope]:
         """Append in order. `expected` is the last sequence seen (0: a new stream) or Conflict.
 
         `subject` makes the stream the subject's latest. `cause` is the id of the event that led
-        here. A `dedupe` key that is there already: nothing is written, [] is returned.
+        here. A `dedupe` key that is there already: nothing is written, [] is returned. With a
+        `fence` nothing is written after somebody else has that lease: LeaseLost. `held` says that
+        this worker has a live call in the stream, or has it no more.
         """
 
     async def read(self, stream: str, after: int = 0) -> list[Envelope]:
@@ -403,8 +436,14 @@ class Store(Protocol):
     async def tail(self, consumer: str, limit: int = 100) -> list[Position]:
         """What this consumer has not seen yet, in log order."""
 
-    async def advance(self, consumer: str, position: int) -> None:
-        """Remember that all up to this position is done."""
+    async def committed(self, consumer: str, limit: int = 100) -> list[Record]:
+        """As `tail`, but as it is stored: what is personal stays sealed."""
+
+    async def advance(self, consumer: str, position: int, fence: Fence | None = None) -> None:
+        """Remember that all up to this position is done; LeaseLost as in `append`."""
+
+    async def lag(self, consumer: str) -> int:
+        """How many events the consumer has not seen yet."""
 
     async def changed(self, seen: int, timeout: float) -> int:
         """The number of changes so far; waits while it is still `seen`, up to the time-out.
@@ -414,6 +453,12 @@ class Store(Protocol):
 
     async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
         """Take due jobs: durable before it returns; only one claimer gets each."""
+
+    async def sending(self, job: Job) -> None:
+        """From now on its fate is open: should we die, it comes back with the state `sending`.
+
+        Durable before it returns; LeaseLost if the job is in other hands by now.
+        """
 
     async def settle(
         self,
@@ -426,7 +471,7 @@ class Store(Protocol):
         """Finish a job (or make it due again at `retry_at`) and append what became of it.
 
         `wire` = (carrier, ids) makes later receipts findable. Receipts that came before it are
-        appended too, in the same transaction.
+        appended too, in the same transaction. LeaseLost if the job is in other hands by now.
         """
 
     async def receipt(self, receipt: Receipt) -> bool:
@@ -440,3 +485,23 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Write what is queued and close."""
+
+
+class Leases(Protocol):
+    """Who does what there may be only one of; by the clock of the store."""
+
+    @property
+    def worker(self) -> str:
+        """The name of this worker, another one at each start."""
+
+    async def lease(self, name: str, ttl: float) -> Fence | None:
+        """Take it for so many seconds, or keep it for that long; None while another has it."""
+
+    async def renew(self, fences: Sequence[Fence], ttl: float) -> list[Fence]:
+        """Keep them, also one that ran out before anybody took it; returns those that are lost."""
+
+    async def release(self, fence: Fence) -> None:
+        """Give it up: the next one need not wait."""
+
+    async def once(self, job: str, slot: str, fence: Fence | None = None) -> bool:
+        """True for whoever comes first with this job and slot; remembered for good."""

@@ -25,6 +25,7 @@ class Journal:
         effects: Sequence[Effect] = (),
         timers: Sequence[Timer] = (),
         subject: str | None = None,
+        held: bool | None = None,
     ) -> None:
         """Observations are facts wherever the stream is; decisions hold only where it was.
 
@@ -37,6 +38,7 @@ class Journal:
             effects=effects,
             timers=timers,
             subject=subject,
+            held=held,
         )
         if written and written[0].sequence != self.state.sequence + 1:
             await self.catch_up()

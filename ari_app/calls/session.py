@@ -28,7 +28,7 @@ from ari_app.conversation.events import (
     PromptInterrupted,
 )
 from ari_app.conversation.identity import E164, new_id
-from ari_app.errors import AriRefused, AsrLost, Conflict, SegueError, Unavailable
+from ari_app.errors import AriRefused, AsrLost, Conflict, LeaseLost, SegueError, Unavailable
 from ari_app.ports import (
     Clock,
     Effect,
@@ -207,6 +207,7 @@ class CallSession:
                 CallReceived(call=self.id, channel=self.channel, did=self._incoming.did),
             ],
             subject=subject,
+            held=True,
         )
         failpoint("call.after_received")
         wide = self._tools.recognisers.rate == 16000
@@ -384,7 +385,7 @@ class CallSession:
         self._tools.meter.count("segue_calls_total", outcome=exit.value if left else "hangup")
         try:
             await self._close(last)
-        except Unavailable as error:
+        except (Unavailable, LeaseLost) as error:
             logger.error("the end of call %s could not be stored: %s", self.id, error)
 
     async def _close(self, last: list[Event]) -> None:
@@ -401,7 +402,7 @@ class CallSession:
             )
             last.append(recorded)
             effects.append(effect)
-        await self._journal.append(last, effects=effects)
+        await self._journal.append(last, effects=effects, held=False)
         failpoint("call.after_ended")
 
     def _variables(self) -> dict[str, str]:

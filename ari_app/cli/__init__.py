@@ -187,12 +187,47 @@ def subject_erase(
     reason: Annotated[
         str, typer.Option(help="request, consent_withdrawn, unlawful, authority.")
     ] = "request",
+    tombstone: Annotated[
+        bool, typer.Option(help="Also put hashes where the sealed texts are.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Shred the keys of a person: numbers, words and texts can never be read again."""
     from ari_app.cli import subjects
 
-    subjects.erase(config, number, reason, yes)
+    subjects.erase(config, number, reason, tombstone, yes)
+
+
+@subject_app.command("hold")
+def subject_hold(
+    number: Annotated[str, typer.Argument(help="The person's phone number.")],
+    config: Config = None,
+    reason: Annotated[str, typer.Option(help="litigation, authority.")] = "litigation",
+) -> None:
+    """Let nothing of a person be erased or expire until it is released."""
+    from ari_app.cli import subjects
+
+    subjects.hold(config, number, reason)
+
+
+@subject_app.command("release")
+def subject_release(
+    number: Annotated[str, typer.Argument(help="The person's phone number.")],
+    config: Config = None,
+    reason: Annotated[str, typer.Option(help="settled, authority.")] = "settled",
+) -> None:
+    """End a hold; what is due goes with the next `segue retention`."""
+    from ari_app.cli import subjects
+
+    subjects.release(config, number, reason)
+
+
+@subject_app.command("holds")
+def subject_holds(config: Config = None, as_json: AsJson = False) -> None:
+    """Who is held, by pseudonym."""
+    from ari_app.cli import subjects
+
+    subjects.holds(config, as_json)
 
 
 @app.command()
@@ -260,6 +295,26 @@ def bench_call(
     from ari_app.cli import bench
 
     raise typer.Exit(bench.run_call(calls, out))
+
+
+@bench_app.command("store")
+def bench_the_store(
+    largest: Annotated[
+        int, typer.Option(min=100_000, max=10_000_000, help="Events of the longest log.")
+    ] = 1_000_000,
+    postgres: Annotated[
+        str,
+        typer.Option(
+            envvar="SEGUE_BENCH_POSTGRES", help="Address of an empty PostgreSQL database."
+        ),
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the JSON file.")] = Path("build/bench"),
+    plot: Annotated[Path | None, typer.Option(help="SVG file of the costs by size.")] = None,
+) -> None:
+    """The event log and the outbox against the bare limit of the driver."""
+    from ari_app.cli import bench_store
+
+    raise typer.Exit(bench_store.run_store(largest, postgres, out, plot))
 
 
 @app.command(hidden=True)

@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ari_app.bootstrap import engine
 from ari_app.config import Settings, load
 from ari_app.errors import SettingsError
 from ari_app.ledger.note import VerifierKey
 from ari_app.privacy import audit
 from ari_app.privacy.audit import Report
+from ari_app.store.migration import prepare
 from ari_app.store.seals import AuditedDatabase
+from ari_app.telemetry.clock import SystemClock
 
 
 def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_json: bool) -> int:
@@ -33,7 +36,7 @@ def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_js
         for note in audit.notes_in(_text(file, "--checkpoint"))
     ]
     began = time.monotonic()
-    with contextlib.closing(AuditedDatabase(settings.store.path)) as log:
+    with _log(settings) as log:
         verifier = _key(settings, key)
         if verifier is None and (notes or log.seals()):
             raise SettingsError(
@@ -47,8 +50,18 @@ def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_js
 
 def prove(config: Path | None, event: str) -> None:
     """Print the proof."""
-    with contextlib.closing(AuditedDatabase(load(config).store.path)) as log:
+    with _log(load(config)) as log:
         typer.echo(audit.prove(log, event))
+
+
+@contextlib.contextmanager
+def _log(settings: Settings) -> Iterator[AuditedDatabase]:
+    database = engine(settings, SystemClock(), read_only=True)
+    database.open()
+    prepare(database)
+    with contextlib.closing(AuditedDatabase(database)) as log:
+        yield log
+    database.close()
 
 
 def _print(report: Report, seconds: float, as_json: bool) -> None:

@@ -9,14 +9,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from ari_app.cli.figures import Figure, below, free, percentile, told
 from ari_app.cli.processes import cpu_seconds
 from ari_app.cli.simulated_call import Outcome, place, spoken
 from ari_app.cli.stage import DID, Stage, raised
@@ -43,17 +42,6 @@ _PAUSES = (OPEN.silence, OPEN.silence, YES_NO.silence)
 _AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row; `holds` is None where there is no target."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    holds: bool | None
-
-
 def run_call(calls: int, out: Path) -> int:
     """0 if every target holds."""
     screen = Console()
@@ -62,11 +50,7 @@ def run_call(calls: int, out: Path) -> int:
     except SegueError as error:
         screen.print(f"[red]the benchmark failed:[/red] {error}; logs are in {out / 'call'}")
         return 1
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([asdict(f) for f in figures], indent=1)
-    (out / "call.json").write_text(text, encoding="utf-8")
-    screen.print(_table(figures))
-    return 0 if all(f.holds is not False for f in figures) else 1
+    return told(screen, out / "call.json", figures)
 
 
 async def _measure(calls: int, folder: Path) -> list[Figure]:
@@ -94,13 +78,13 @@ async def _measure(calls: int, folder: Path) -> list[Figure]:
     return [
         *_latency(outcomes),
         *_texts(outcomes, submits),
-        _percentile("hang-up to hand-off record on disk, p95", hang_ups, 95, "ms", 2000),
-        _free("Vosk real-time factor (bare)", realtime, "CPU s / s"),
-        _free("CPU of a call with ASR", (control + hearing) / calls, "s"),
-        _free("CPU of a call without ASR", control / calls, "s"),
-        _below("media and control without ASR", control / seconds * 100, "% of a core", 2.0),
-        _free("ASR of a call", hearing / seconds * 100, "% of a core"),
-        _free("the phone's own lateness, worst", 1000 * max(o.lateness for o in outcomes), "ms"),
+        percentile("hang-up to hand-off record on disk, p95", hang_ups, 95, "ms", 2000),
+        free("Vosk real-time factor (bare)", realtime, "CPU s / s"),
+        free("CPU of a call with ASR", (control + hearing) / calls, "s"),
+        free("CPU of a call without ASR", control / calls, "s"),
+        below("media and control without ASR", control / seconds * 100, "% of a core", 2.0),
+        free("ASR of a call", hearing / seconds * 100, "% of a core"),
+        free("the phone's own lateness, worst", 1000 * max(o.lateness for o in outcomes), "ms"),
     ]
 
 
@@ -208,11 +192,11 @@ def _latency(outcomes: Sequence[_Talked]) -> list[Figure]:
                 answers.append(late)
                 beyond.append(late - pause * 1000)
     return [
-        _free("turns measured", len(answers), ""),
-        _percentile("end of speech to first prompt packet, p50", answers, 50, "ms", 700),
-        _percentile("end of speech to first prompt packet, p95", answers, 95, "ms", None),
-        _percentile("of which beyond the chosen silence, p50", beyond, 50, "ms", 40),
-        _percentile("of which beyond the chosen silence, p95", beyond, 95, "ms", None),
+        free("turns measured", len(answers), ""),
+        percentile("end of speech to first prompt packet, p50", answers, 50, "ms", 700),
+        percentile("end of speech to first prompt packet, p95", answers, 95, "ms", None),
+        percentile("of which beyond the chosen silence, p50", beyond, 50, "ms", 40),
+        percentile("of which beyond the chosen silence, p95", beyond, 95, "ms", None),
     ]
 
 
@@ -227,29 +211,4 @@ def _texts(outcomes: Sequence[_Talked], submits: dict[str, float]) -> list[Figur
     promised = Figure(
         "calls that ended with a text", len(waits), "", f"= {every}", len(waits) == every
     )
-    return [promised, _percentile("decision to submit_sm at the SMSC, p95", waits, 95, "ms", 150)]
-
-
-def _percentile(
-    name: str, values: Sequence[float], rank: int, unit: str, most: float | None
-) -> Figure:
-    value = float(np.percentile(values, rank)) if values else math.inf
-    if most is None:
-        return _free(name, value, unit)
-    return _below(name, value, unit, most)
-
-
-def _free(name: str, value: float, unit: str) -> Figure:
-    return Figure(name, round(value, 4), unit, "", None)
-
-
-def _below(name: str, value: float, unit: str, most: float) -> Figure:
-    return Figure(name, round(value, 2), unit, f"<= {most:g}", value <= most)
-
-
-def _table(figures: Sequence[Figure]) -> Table:
-    shown = Table("figure", "value", "unit", "target", "holds")
-    for f in figures:
-        holds = "" if f.holds is None else "[green]yes[/green]" if f.holds else "[red]no[/red]"
-        shown.add_row(f.name, f"{f.value:g}", f.unit, f.target, holds)
-    return shown
+    return [promised, percentile("decision to submit_sm at the SMSC, p95", waits, 95, "ms", 150)]

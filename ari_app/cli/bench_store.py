@@ -1,130 +1,312 @@
-"""`segue bench store`: how fast stored events become a conversation again."""
+"""`segue bench store`: the log and the outbox against the bare limit of the driver."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import contextlib
+import os
+import shutil
+import sqlite3
+import statistics
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from ari_app.conversation.events import (
-    AgentSpoke,
-    CallAnswered,
-    CallEnded,
-    CallerSpoke,
-    CallLeft,
-    CallReceived,
-    ConsentGiven,
-    ConversationOpened,
-    DecisionMade,
-    DisclosurePlayed,
-    Envelope,
-    Event,
-    ReceiptReceived,
-    TextPromised,
-    TextReceived,
-    TextSubmitted,
-    from_payload,
-    name_of,
-    to_payload,
-)
-from ari_app.conversation.state import Conversation, fold
+import psycopg
+from rich.console import Console
+from rich.progress import Progress
 
-_CALL = "call_0190f5a0-0000-7000-8000-000000000001"
-_TEXT = "msg_0190f5a0-0000-7000-8000-000000000002"
-_NUMBER = "+12025550123"
-# Neighbours only ever make a round slower, so the best of many is what the code costs.
-_ROUNDS = 150
-_TIMES = 20
+from ari_app.cli.bench_fold import LIFE, fold_rate, rehydrate_microseconds, said
+from ari_app.cli.bench_growth import growth
+from ari_app.cli.bench_place import Place, place
+from ari_app.cli.figures import Figure, above, below, free, percentile, told
+from ari_app.conversation.events import TextSubmitted
+from ari_app.conversation.state import fold
+from ari_app.errors import SegueError
+from ari_app.ports import Effect, Job
+from ari_app.privacy.payloads import Payloads
+from ari_app.store.engine import Engine
+from ari_app.store.postgres import PostgresEngine
+from ari_app.store.sqlite import SqliteEngine
+from ari_app.store.store import EventStore
+from ari_app.telemetry.clock import SystemClock
 
-
-def fold_rate() -> float:
-    """Events for each second, from payload text to state, without the reading of the disk."""
-    return len(_STORED) / _seconds(_STORED)
+_CONVERSATIONS = 200
+_APPENDS = 40  # of each conversation in a round
+_ROUNDS = 3
+_TEXTS = 6000
+_CALLS = 500
+_PACED_SECONDS = 10
+_SAID = said("hello what are your opening hours please")
 
 
-def rehydrate_microseconds() -> float:
-    """What the first ten events of a conversation take, from payload text to state."""
-    return _seconds(_STORED[:10]) * 1e6
+def run_store(largest: int, postgres: str, out: Path, plot: Path | None) -> int:
+    """0 if every target holds. `postgres` is the address of an empty database, or nothing."""
+    screen = Console()
+    folder = out / "store"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        with Progress() as progress:
+            task = progress.add_task("", total=largest)
+
+            def step(what: str) -> None:
+                progress.update(task, description=what)
+
+            figures = asyncio.run(_measure(folder, postgres, step))
+            step("growth: events appended")
+            grow = growth(folder, largest, lambda count: progress.advance(task, count), plot)
+            figures += asyncio.run(grow)
+    except SegueError as error:
+        screen.print(f"[red]the benchmark failed:[/red] {error}")
+        return 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return told(screen, out / "store.json", figures)
 
 
-_Stored = list[tuple[int, str, int, str]]
+async def _measure(folder: Path, postgres: str, step: Callable[[str], None]) -> list[Figure]:
+    figures: list[Figure] = []
+    step("append, SQLite")
+    figures += await _append_on_sqlite(folder)
+    step("paced calls, SQLite")
+    figures += await _paced(folder)
+    step("outbox, SQLite")
+    engine: Engine = SqliteEngine(folder / "outbox.db", SystemClock())
+    async with place(folder / "outbox", engine) as there:
+        rate = await _outbox_rate(there)
+    figures.append(above("outbox claim + settle, SQLite", rate, "texts/s", 15_000))
+    step("fold")
+    figures += await _fold(folder)
+    if postgres:
+        step("append and outbox, PostgreSQL")
+        figures += await _on_postgres(folder, postgres)
+    return figures
 
 
-def _seconds(stored: _Stored) -> float:
-    rounds = []
-    for _ in range(_ROUNDS):
-        began = time.perf_counter()
-        for _ in range(_TIMES):
-            _rehydrate(stored)
-        rounds.append((time.perf_counter() - began) / _TIMES)
-    return min(rounds)
+# -- append -----------------------------------------------------------------------------------
 
 
-def _rehydrate(stored: _Stored) -> Conversation:
-    return fold(
-        Envelope(
-            id="evt_0190f5a0-0000-7000-8000-000000000003",
-            stream="conv_0190f5a0-0000-7000-8000-000000000004",
-            sequence=sequence,
-            at=sequence,
-            actor="calls",
-            cause=None,
-            event=from_payload(name, version, json.loads(text)),
+async def _append_on_sqlite(folder: Path) -> list[Figure]:
+    """Ours and the driver's by turns, so that a neighbour on the machine meets both."""
+    ours, bare = [], []
+    async with place(folder / "append", SqliteEngine(folder / "a.db", SystemClock())) as there:
+        await _append_round(there.store, 2)  # streams and keys are there, as in a running call
+        payload = await _stored_payload(there)
+        for _ in range(_ROUNDS):
+            ours.append(await _append_round(there.store, _APPENDS))
+            bare.append(_bare_sqlite(folder / "bare.db", payload))
+    rate, limit = statistics.median(ours), statistics.median(bare)
+    return [
+        free("bare sqlite3, FULL, groups of 200", limit, "events/s"),
+        free("append from 200 conversations, SQLite, chain + encryption", rate, "events/s"),
+        above("append / bare sqlite3", rate / limit, "", 0.2),
+    ]
+
+
+async def _append_round(store: EventStore, appends: int) -> float:
+    async def converse(number: int) -> None:
+        for _ in range(appends):
+            await store.append(f"conv_{number:032}", [_SAID])
+
+    began = time.perf_counter()
+    await asyncio.gather(*(converse(n) for n in range(_CONVERSATIONS)))
+    return appends * _CONVERSATIONS / (time.perf_counter() - began)
+
+
+async def _stored_payload(there: Place) -> str:
+    record = (await there.store.committed("bench", 1))[0]
+    assert record.payload is not None
+    return record.payload
+
+
+_BARE_TABLE = """
+    CREATE TABLE IF NOT EXISTS event (
+        position INTEGER PRIMARY KEY, id TEXT UNIQUE, stream TEXT, sequence INTEGER, at BIGINT,
+        actor TEXT, cause TEXT, name TEXT, version INTEGER, payload TEXT, link BLOB,
+        UNIQUE (stream, sequence))"""
+_BARE_INSERT = """
+    INSERT INTO event (id, stream, sequence, at, actor, cause, name, version, payload, link)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+def _bare_sqlite(path: Path, payload: str) -> float:
+    """The same rows, made beforehand, in commits of the same size that are as durable."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(_BARE_TABLE)
+    groups = [_bare_rows(payload, sequence) for sequence in range(_APPENDS)]
+    began = time.perf_counter()
+    for group in groups:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(_BARE_INSERT, group)
+        connection.execute("COMMIT")
+    seconds = time.perf_counter() - began
+    connection.close()
+    return _APPENDS * _CONVERSATIONS / seconds
+
+
+def _bare_rows(payload: str, sequence: int) -> list[tuple[Any, ...]]:
+    run = os.urandom(4).hex()
+    return [
+        (
+            f"evt_{run}{sequence:012}{number:012}",
+            f"conv_{run}{number:024}",
+            sequence,
+            time.time_ns() // 1000,
+            "segue",
+            None,
+            "caller.spoke",
+            1,
+            payload,
+            bytes(32),
         )
-        for sequence, name, version, text in stored
-    )
+        for number in range(_CONVERSATIONS)
+    ]
 
 
-def _said(text: str) -> CallerSpoke:
-    words = tuple((w, n * 0.31, n * 0.31 + 0.28, 0.93) for n, w in enumerate(text.split()))
-    return CallerSpoke(call=_CALL, text=text, words=words, confidence=0.93, endpoint_ms=420)
+async def _paced(folder: Path) -> list[Figure]:
+    """Live calls that say something twice a second, and the disk that they wait for."""
+    waits: list[float] = []
+    syncs = _fsyncs(folder)
+    async with place(folder / "paced", SqliteEngine(folder / "p.db", SystemClock())) as there:
+        await _append_round(there.store, 1)
+
+        async def call(number: int) -> None:
+            await asyncio.sleep(number / _CALLS / 2)  # not all at the same moment
+            next_at = time.perf_counter()
+            for _ in range(_PACED_SECONDS * 2):
+                began = time.perf_counter()
+                await there.store.append(f"conv_{number:032}", [_SAID])
+                waits.append((time.perf_counter() - began) * 1000)
+                next_at += 0.5
+                await asyncio.sleep(max(0.0, next_at - time.perf_counter()))
+
+        await asyncio.gather(*(call(n) for n in range(_CALLS)))
+    syncs += _fsyncs(folder)
+    return [
+        percentile("fsync of this disk, p50", syncs, 50, "ms", None),
+        percentile("fsync of this disk, p99", syncs, 99, "ms", None),
+        percentile("durable append of 500 paced calls, p50", waits, 50, "ms", None),
+        percentile("durable append of 500 paced calls, p99", waits, 99, "ms", 15),
+    ]
 
 
-def _spoke(prompt: str, text: str) -> AgentSpoke:
-    return AgentSpoke(call=_CALL, prompt=prompt, text=text, answer_ms=310)
+def _fsyncs(folder: Path) -> list[float]:
+    """Milliseconds of each of a hundred."""
+    found = []
+    with (folder / "fsync").open("ab", buffering=0) as file:
+        for _ in range(100):
+            file.write(bytes(4096))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            found.append((time.perf_counter() - began) * 1000)
+    return found
 
 
-def _decided(rule: str, *actions: str, question: str | None = None) -> DecisionMade:
-    return DecisionMade(
-        bundle="harbour-clinic@7f3a",
-        rule=rule,
-        reason="opening hours can be read",
-        actions=actions,
-        inputs={"by": "speech", "misses": 0, "hearing": True},
-        intent="hours",
-        confidence=0.93,
-        alternatives=(("hours", 0.93), ("booking", 0.04), ("other", 0.03)),
-        topic="hours",
-        question=question,
-    )
+# -- the outbox -------------------------------------------------------------------------------
 
 
-def _receipt(id: str) -> ReceiptReceived:
-    return ReceiptReceived(message=_TEXT, carrier="main", id=id, state="DELIVRD", error="000")
+async def _outbox_rate(there: Place) -> float:
+    """Claimed in batches, settled one by one with their event and the carrier's id."""
+    store = there.store
+    payload: dict[str, object] = {"to": "+12025550123", "body": "We are open from nine to five."}
+    for start in range(0, _TEXTS, 100):
+        effects = [Effect("sms", f"msg_{n:032}", 0, payload) for n in range(start, start + 100)]
+        await store.append(f"conv_{start % 2000:032}", [_SAID], effects=effects)
+
+    async def settle(job: Job) -> None:
+        id = f"smsc{job.id}"
+        taken = TextSubmitted(message=job.id, carrier="main", ids=(id,), attempts=1)
+        await store.settle(job, [taken], wire=("main", (id,)))
+
+    began = time.perf_counter()
+    settled = 0
+    while jobs := await store.claim("sms", 1, _CONVERSATIONS):
+        await asyncio.gather(*(settle(job) for job in jobs))
+        settled += len(jobs)
+    assert settled == _TEXTS
+    return settled / (time.perf_counter() - began)
 
 
-# A call as they are: two turns of speech, a text of two segments, a word of thanks.
-_LIFE: list[Event] = [
-    ConversationOpened(channel="voice", did="100", language="en", number=_NUMBER),
-    CallReceived(call=_CALL, channel="PJSIP/carrier-00000001", did="100"),
-    CallAnswered(call=_CALL),
-    _spoke("greeting", "Hello, you are speaking with a machine."),
-    DisclosurePlayed(call=_CALL, prompt="greeting", wording="v3"),
-    _said("hello what are your opening hours please"),
-    _decided("offer_text", "ask offer_hours", question="offer_hours"),
-    _spoke("offer_hours", "Shall I text you our opening hours?"),
-    _said("yes please"),
-    ConsentGiven(purpose="texts", channel="voice", how="speech", confidence=0.9, wording="v1"),
-    _decided("send_text", "text hours", "end"),
-    TextPromised(message=_TEXT, template="hours", to=_NUMBER, body="We are open from 9 to 5."),
-    _spoke("goodbye", "It is on its way. Goodbye."),
-    CallLeft(call=_CALL, exit="done", reason="texted"),
-    CallEnded(call=_CALL, cause="Normal Clearing", statistics={"packets": 912, "lost": 2}),
-    TextSubmitted(message=_TEXT, carrier="main", ids=("a1", "a2"), attempts=1),
-    _receipt("a1"),
-    _receipt("a2"),
-    TextReceived(carrier="main", recipient="100", sender=_NUMBER, body="thanks"),
-    _decided("thanks", "end"),
-]
-_STORED: _Stored = [
-    (n, *name_of(event), json.dumps(to_payload(event))) for n, event in enumerate(_LIFE, start=1)
-]
+# -- fold -------------------------------------------------------------------------------------
+
+
+async def _fold(folder: Path) -> list[Figure]:
+    async with place(folder / "fold", SqliteEngine(folder / "f.db", SystemClock())) as there:
+        streams = [f"conv_{number:032}" for number in range(50)]
+        for stream in streams:
+            await there.store.append(stream, LIFE, subject=f"subj_{stream[-32:]}")
+        rate = await asyncio.to_thread(_sealed_fold_rate, there, streams)
+        ten = await _rehydrate_from_disk(there, streams)
+    return [
+        above("fold, decryption off", fold_rate(), "events/s", 60_000),
+        above("fold, decryption on", rate, "events/s", 30_000),
+        below("rehydrate 10 events, from payload text", rehydrate_microseconds(), "us", 250),
+        free("rehydrate 20 events from disk, decryption on", ten, "us"),
+    ]
+
+
+def _sealed_fold_rate(there: Place, streams: list[str]) -> float:
+    """From payload text as it is stored, keys in memory, without the reading of the disk."""
+    payloads = Payloads(there.vault)
+    with contextlib.closing(there.engine.connect()) as link:
+        query = (
+            "SELECT id, stream, sequence, at, actor, cause, name, version, payload "
+            "FROM event WHERE stream = ? ORDER BY sequence"
+        )
+        stored = [link.rows(query, (stream,)) for stream in streams]
+    rounds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        for rows in stored:
+            fold(payloads.envelope(row) for row in rows)
+        rounds.append(time.perf_counter() - began)
+    return sum(map(len, stored)) / min(rounds)
+
+
+async def _rehydrate_from_disk(there: Place, streams: list[str]) -> float:
+    waits = []
+    for stream in streams * 4:
+        began = time.perf_counter()
+        fold(await there.store.read(stream))
+        waits.append(time.perf_counter() - began)
+    return statistics.median(waits) * 1e6
+
+
+# -- PostgreSQL -------------------------------------------------------------------------------
+
+
+async def _on_postgres(folder: Path, url: str) -> list[Figure]:
+    ours, bare = [], []
+    async with place(folder / "pg", PostgresEngine(url, schema="segue_bench")) as there:
+        await _append_round(there.store, 2)
+        payload = await _stored_payload(there)
+        for _ in range(_ROUNDS):
+            ours.append(await _append_round(there.store, _APPENDS))
+            bare.append(await asyncio.to_thread(_bare_postgres, url, payload))
+        rate = await _outbox_rate(there)
+    appended, limit = statistics.median(ours), statistics.median(bare)
+    return [
+        free("bare psycopg, groups of 200", limit, "events/s"),
+        free("append from 200 conversations, PostgreSQL", appended, "events/s"),
+        above("append / bare psycopg", appended / limit, "", 0.2),
+        above("outbox claim + settle, PostgreSQL", rate, "texts/s", 8_000),
+    ]
+
+
+def _bare_postgres(url: str, payload: str) -> float:
+    groups = [_bare_rows(payload, sequence) for sequence in range(_APPENDS)]
+    table = _BARE_TABLE.replace("INTEGER PRIMARY KEY", "BIGSERIAL PRIMARY KEY")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(table.replace("BLOB", "BYTEA").encode())
+        cursor = connection.cursor()
+        insert = _BARE_INSERT.replace("?", "%s").encode()
+        began = time.perf_counter()
+        for group in groups:
+            connection.execute("BEGIN")
+            cursor.executemany(insert, group)
+            connection.execute("COMMIT")
+        return _APPENDS * _CONVERSATIONS / (time.perf_counter() - began)

@@ -16,33 +16,26 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 
-from ari_app.bootstrap import Privacy
+from ari_app.bootstrap import Premises
 from ari_app.cli.timeline import table
 from ari_app.config import Settings, load
 from ari_app.conversation.events import Envelope, name_of, to_payload
-from ari_app.errors import SettingsError, StoreUnavailable
-from ari_app.store.sqlite import SqliteStore
+from ari_app.errors import SettingsError
+from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 
 _T = TypeVar("_T")
 
 
-async def reading(settings: Settings, read: Callable[[SqliteStore], Awaitable[_T]]) -> _T:
+async def reading(settings: Settings, read: Callable[[EventStore], Awaitable[_T]]) -> _T:
     """What `read` finds in the database, opened read-only, sealed fields opened."""
-    clock = SystemClock()
-    path = settings.store.path
-    if not path.exists():
-        raise StoreUnavailable(f"there is no database at {path}: see store.path")
-    privacy = Privacy(settings, clock)
-    privacy.open()
-    store = SqliteStore(path, clock, PrometheusMeter(), read_only=True, vault=privacy.vault)
+    premises = Premises(settings, SystemClock(), PrometheusMeter(), read_only=True)
+    await premises.open()
     try:
-        await store.open()
-        return await read(store)
+        return await read(premises.store)
     finally:
-        await store.aclose()
-        privacy.close()
+        await premises.aclose()
 
 
 def show_list(config: Path | None, limit: int, as_json: bool) -> None:
@@ -81,7 +74,7 @@ def as_plain(envelope: Envelope) -> dict[str, object]:
     return plain
 
 
-async def _events(store: SqliteStore, id: str) -> Sequence[Envelope]:
+async def _events(store: EventStore, id: str) -> Sequence[Envelope]:
     if id == "last":
         recent = await store.recent(1)
         if not recent:

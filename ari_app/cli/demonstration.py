@@ -22,7 +22,7 @@ from ari_app.conversation.message import MessageState
 from ari_app.conversation.state import Conversation, fold
 from ari_app.errors import SegueError
 from ari_app.speech.espeak import Espeak
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 
 FIRST_WORDS = "hi i would like to reschedule my appointment"
 _THEN = ("can you text me the times", "yes please")
@@ -106,7 +106,7 @@ async def _until(stage: Stage, true: Callable[[Conversation], bool]) -> Sequence
     """The newest conversation once it is so, or as it is when patience ends."""
     deadline = time.monotonic() + _PATIENCE
 
-    async def newest(store: SqliteStore) -> Sequence[Envelope] | None:
+    async def newest(store: EventStore) -> Sequence[Envelope] | None:
         found = None
         while time.monotonic() < deadline:
             recent = await store.recent(1)

@@ -82,6 +82,11 @@ class Process:
             self._process.kill()
             return await self._process.wait()
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; the exit status."""
+        assert self._process is not None, "start it first"
+        return await self._process.wait()
+
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it said nothing ({self._log})"

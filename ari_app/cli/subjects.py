@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ari_app.bootstrap import Privacy, subject_key
+from ari_app.bootstrap import Premises, Privacy, subject_key
 from ari_app.cli.conversations import as_plain, reading
 from ari_app.config import Settings, load
 from ari_app.conversation.events import HandoffRecorded
 from ari_app.conversation.identity import E164
 from ari_app.errors import SettingsError
 from ari_app.privacy.ports import Mode, Reason
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
+from ari_app.telemetry.meter import PrometheusMeter
 
 
 def export(config: Path | None, number: str) -> None:
@@ -26,7 +29,7 @@ def export(config: Path | None, number: str) -> None:
     settings = load(config)
     subject = _subject(settings, number)
 
-    async def read(store: SqliteStore) -> list[dict[str, object]]:
+    async def read(store: EventStore) -> list[dict[str, object]]:
         streams = await store.streams_of(subject)
         return [as_plain(e) for stream in streams for e in await store.read(stream)]
 
@@ -34,39 +37,77 @@ def export(config: Path | None, number: str) -> None:
         typer.echo(json.dumps(event, ensure_ascii=False))
 
 
-def erase(config: Path | None, number: str, reason: str, sure: bool) -> None:
+def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: bool) -> None:
     """Shred the person's keys and remove the records that were dropped for others."""
     settings = load(config)
     subject = _subject(settings, number)
-    known = {r.value: r for r in Reason}
-    if reason not in known:
-        raise SettingsError(f"--reason must be one of {', '.join(known)}")
+    why = _reason(reason)
     if not sure:
         masked = _number(settings, number).masked
         typer.confirm(f"Erase what is known of {masked} for ever?", abort=True)
-    files = asyncio.run(reading(settings, lambda store: _dropped(settings, store, subject)))
-    privacy = Privacy(settings, SystemClock())
-    privacy.open()
-    try:
-        keys = privacy.erasure.erase(subject, Mode.SHRED, known[reason])
-    finally:
-        privacy.close()
-    for file in files:
-        file.unlink(missing_ok=True)
+    keys, files, buried = asyncio.run(_erase(settings, subject, why, tombstone))
+    payloads = f"{buried} payloads are replaced by their hashes, " if tombstone else ""
     Console().print(
-        f"{len(keys)} keys of {subject} are shredded, {len(files)} hand-off files are removed. "
+        f"{keys} keys of {subject} are shredded, {payloads}{files} hand-off files are removed. "
         "Receivers of records keep their own copies: tell them."
     )
 
 
+async def _erase(
+    settings: Settings, subject: str, reason: Reason, tombstone: bool
+) -> tuple[int, int, int]:
+    clock = SystemClock()
+    premises = Premises(settings, clock, PrometheusMeter())
+    await premises.open()
+    try:
+        files = await _dropped(settings, premises.store, subject)
+        mode = Mode.TOMBSTONE if tombstone else Mode.SHRED
+        keys = await asyncio.to_thread(premises.privacy.erasure.erase, subject, mode, reason)
+        buried = await premises.store.tombstone(subject, clock.now()) if tombstone else 0
+    finally:
+        await premises.aclose()
+    for file in files:
+        file.unlink(missing_ok=True)
+    return len(keys), len(files), buried
+
+
+def hold(config: Path | None, number: str, reason: str) -> None:
+    """Let nothing of the person be erased or expire until it is released."""
+    settings = load(config)
+    subject = _subject(settings, number)
+    with _privacy(settings) as privacy:
+        privacy.erasure.hold(subject, _reason(reason))
+    Console().print(f"{subject} is held: nothing of it is erased or expires.")
+
+
+def release(config: Path | None, number: str, reason: str) -> None:
+    """End a hold; what is due goes with the next run of retention."""
+    settings = load(config)
+    subject = _subject(settings, number)
+    with _privacy(settings) as privacy:
+        if subject not in privacy.erasure.holds():
+            raise SettingsError(f"{subject} is not held")
+        privacy.erasure.release(subject, _reason(reason))
+    Console().print(f"{subject} is released.")
+
+
+def holds(config: Path | None, as_json: bool) -> None:
+    """Who is held, by pseudonym."""
+    with _privacy(load(config)) as privacy:
+        held = sorted(privacy.erasure.holds())
+    if as_json:
+        Console().print_json(json.dumps(held))
+        return
+    shown = Table("held")
+    for subject in held:
+        shown.add_row(subject)
+    Console().print(shown)
+
+
 def expire(config: Path | None, dry_run: bool, as_json: bool) -> None:
     """Shred the keys whose time has come, or say which would be."""
-    privacy = Privacy(load(config), SystemClock())
-    privacy.open()
-    try:
+    with _privacy(load(config)) as privacy:
         found = privacy.erasure.dry_run() if dry_run else privacy.erasure.expire()
-    finally:
-        privacy.close()
     rows = {
         name: {"due": tally.due, "held": tally.held, "kept": tally.kept}
         for name, tally in sorted(found.items())
@@ -80,7 +121,7 @@ def expire(config: Path | None, dry_run: bool, as_json: bool) -> None:
     Console().print(shown)
 
 
-async def _dropped(settings: Settings, store: SqliteStore, subject: str) -> list[Path]:
+async def _dropped(settings: Settings, store: EventStore, subject: str) -> list[Path]:
     folder = settings.handoff.folder or settings.store.path.parent / "handoffs"
     return [
         folder / f"{envelope.event.handoff}.json"
@@ -88,6 +129,23 @@ async def _dropped(settings: Settings, store: SqliteStore, subject: str) -> list
         for envelope in await store.read(stream)
         if isinstance(envelope.event, HandoffRecorded)
     ]
+
+
+@contextlib.contextmanager
+def _privacy(settings: Settings) -> Iterator[Privacy]:
+    privacy = Privacy(settings, SystemClock())
+    privacy.open()
+    try:
+        yield privacy
+    finally:
+        privacy.close()
+
+
+def _reason(text: str) -> Reason:
+    known = {r.value: r for r in Reason}
+    if text not in known:
+        raise SettingsError(f"--reason must be one of {', '.join(known)}")
+    return known[text]
 
 
 def _number(settings: Settings, text: str) -> E164:

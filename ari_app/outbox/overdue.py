@@ -6,7 +6,7 @@ import logging
 
 from ari_app.conversation.events import ReceiptOverdue
 from ari_app.conversation.state import fold
-from ari_app.ports import Clock, Meter, Store, Timer
+from ari_app.ports import Clock, Fence, Meter, Store, Timer
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ class Overdue:
         self._clock = clock
         self._meter = meter
 
-    async def run_once(self) -> None:
-        """Look at what is due now."""
+    async def run_once(self, fence: Fence | None = None) -> None:
+        """Look at what is due now; with several workers, under a lease."""
         for timer in await self._store.due_timers(self._clock.now()):
             if timer.kind != KIND:
                 continue
@@ -38,5 +38,5 @@ class Overdue:
                 self._meter.count("segue_sms_receipts_overdue_total")
                 logger.warning("message %s is %s: no receipt came", id, message.state.value)
                 overdue = ReceiptOverdue(message=id, state=message.state.value)
-                await self._store.append(timer.stream, [overdue], dedupe=timer.id)
+                await self._store.append(timer.stream, [overdue], dedupe=timer.id, fence=fence)
             await self._store.drop_timer(timer.id)

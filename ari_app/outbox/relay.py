@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ari_app.conversation.events import Event
-from ari_app.errors import StoreUnavailable
+from ari_app.errors import LeaseLost, StoreUnavailable
 from ari_app.ports import Clock, Job, Meter, Store, failpoint
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,9 @@ class Relay:
     async def _perform(self, job: Job) -> None:
         try:
             settlement = await self._executors[job.kind].perform(job)
+        except LeaseLost as error:
+            logger.warning("effect %s is not ours any more: %s", job.id, error)
+            return
         except Exception:  # outermost of a task: the claim stays, and is open at the next start
             logger.exception("effect %s of kind %s failed unexpectedly", job.id, job.kind)
             self._meter.count("segue_outbox_failures_total", kind=job.kind)
@@ -110,6 +113,10 @@ class Relay:
                 await self._store.settle(
                     job, settlement.events, retry_at=retry_at, wire=settlement.wire
                 )
+                return
+            except LeaseLost as error:
+                # We were taken for dead: whoever has it now says what is known of it.
+                logger.error("effect %s is done but not ours any more: %s", job.id, error)
                 return
             except StoreUnavailable as error:
                 logger.error("effect %s is done but not settled yet: %s", job.id, error)

@@ -43,6 +43,11 @@ class TextSender:
             message=job.id, to=E164(str(job.payload["to"])), body=str(job.payload["body"])
         )
         started = self._clock.monotonic()
+        try:
+            await self._store.sending(job)
+        except StoreUnavailable as error:
+            logger.error("message %s waits: %s", job.id, error)
+            return Settlement([], retry_in=self._retry.first)
         failpoint("sms.before_send")
         try:
             accepted = await self._gateway.send(text)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
-from ari_app.conversation.events import PERSONAL_FIELDS, Event, name_of, to_payload
+from ari_app.conversation.events import (
+    PERSONAL_FIELDS,
+    Envelope,
+    Event,
+    Unrecognised,
+    from_payload,
+    name_of,
+    to_payload,
+)
 from ari_app.privacy.vault import Vault
 
 # A sealed field is {"sealed": "1.key_….…"}: no field of ours is such an object itself.
@@ -45,15 +53,24 @@ class Payloads:
     def read(
         self, stream: str, sequence: int, name: str, version: int, text: str | None
     ) -> dict[str, Any]:
-        """The fields; those of a shredded key, or of a payload that was erased, as erased."""
+        """The fields; those of a shredded key as erased. Nothing if the payload was erased."""
         personal = PERSONAL_FIELDS.get((name, version), ())
         payload: dict[str, Any] = json.loads(text) if text is not None else {}
         for field, _, erased in personal:
-            value = payload.get(field, {_SEALED: None})
+            value = payload.get(field)
             if isinstance(value, dict) and value.keys() == {_SEALED}:
                 plain = self._opened(f"{stream}|{sequence}|{field}", value[_SEALED])
                 payload[field] = erased if plain is None else json.loads(plain)
         return payload
+
+    def envelope(self, row: Sequence[Any]) -> Envelope:
+        """The event of a row of the log: id, stream, …, version, payload; see `StoredEvent`."""
+        id, stream, sequence, at, actor, cause, name, version, payload = row
+        if payload is None:  # a tombstone: that it happened is known, and nothing else
+            event: Event = Unrecognised(name=name, version=version, payload={})
+        else:
+            event = from_payload(name, version, self.read(stream, sequence, name, version, payload))
+        return Envelope(id, stream, sequence, at, actor, cause, event)
 
     def write_effect(self, owner: str, id: str, kind: str, payload: dict[str, Any]) -> str:
         """An effect's payload as one sealed field: it repeats what its events say of the person."""
@@ -74,8 +91,8 @@ class Payloads:
         assert self._vault is not None
         return {_SEALED: self._vault.seal(owner, data_class, place, _json(value))}
 
-    def _opened(self, place: str, sealed: str | None) -> str | None:
-        if sealed is None or self._vault is None:
+    def _opened(self, place: str, sealed: str) -> str | None:
+        if self._vault is None:
             return None
         return self._vault.open(place, sealed)
 
@@ -84,5 +101,5 @@ def _class_of(kind: str) -> str:
     return "texts" if kind == "sms" else "records"
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# One for all: json.dumps would make a new one each time.
+_json: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ari_app.ledger.chain import Head, LinkedRow
+from ari_app.ports import Fence
 
 
 class Period(NamedTuple):
@@ -167,8 +168,11 @@ class SealStore(Protocol):
     async def rows(self, after: int, limit: int) -> tuple[int, list[LinkedRow]]:
         """Events after a position in log order, and the position of the last (else `after`)."""
 
-    async def keep(self, seal: Seal, tiles: Sequence[Tile]) -> None:
-        """All in one transaction; a full tile takes the place of what was there of it."""
+    async def keep(self, seal: Seal, tiles: Sequence[Tile], fence: Fence | None = None) -> None:
+        """All in one transaction; a full tile takes the place of what was there of it.
+
+        With a `fence` nothing is kept after somebody else has that lease: LeaseLost.
+        """
 
 
 class Anchor(Protocol):

@@ -16,7 +16,7 @@ from ari_app.ledger.chain import LinkedRow
 from ari_app.ledger.checkpoint import Checkpoint
 from ari_app.ledger.merkle import TILE, Tree
 from ari_app.ledger.note import VerifierKey
-from ari_app.ports import Clock, failpoint
+from ari_app.ports import Clock, Fence, failpoint
 from ari_app.privacy.ports import Anchor, Seal, SealStore, Tile
 
 logger = logging.getLogger(__name__)
@@ -53,15 +53,19 @@ class Sealer:
         self._clock = clock
         self._anchors = anchors
         self._state: _State | None = None
+        self._fence: Fence | None = None
 
-    async def run_once(self) -> Seal | None:
+    async def run_once(self, fence: Fence | None = None) -> Seal | None:
         """Seal what was appended since the last seal; None if that is nothing.
 
-        StoreUnavailable if the last seal is not what this sealer wrote: then nothing is signed.
+        With several workers, under a lease; LeaseLost if it is another's by now. StoreUnavailable
+        if the last seal is not what this sealer wrote: then nothing is signed.
         """
         # A failure leaves nothing behind: the next run begins with what is on disk.
         state, self._state = self._state, None
-        if state is None:
+        # Under a new lease another worker may have sealed since.
+        if state is None or fence != self._fence:
+            self._fence = fence
             state = await self._stored()
         position, leaves = await self._leaves(state.position)
         if not leaves:
@@ -73,7 +77,7 @@ class Sealer:
         failpoint("sealing.after_sign")
         seal = Seal(state.number + 1, tree.size, position, tree.to_bytes(), note, self._clock.now())
         tiles, tail = _tiles(state, leaves)
-        await self._store.keep(seal, tiles)
+        await self._store.keep(seal, tiles, fence)
         failpoint("sealing.after_keep")
         self._state = _State(seal.number, position, tree, tail)
         await self._anchor(note)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Text,
+    UniqueConstraint,
+)
 from sqlmodel import Field, MetaData, SQLModel
 
 #: Written into the database; a program opens no database of another number.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+
+# SQLite numbers rows by INTEGER PRIMARY KEY only; PostgreSQL's integer is too short for a log.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+# A place in the log: on PostgreSQL its transaction is part of it, which needs more than 64 bits.
+_PLACE = BigInteger().with_variant(Numeric(40, 0), "postgresql")
 
 
 class Table(SQLModel):
@@ -25,7 +40,7 @@ class EventRow(Table, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    position: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    position: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     id: str
     stream: str
     sequence: int
@@ -45,7 +60,11 @@ class StreamRow(Table, table=True):
     """Where each stream is, and whose it is."""
 
     __tablename__ = "stream"
-    __table_args__ = (Index("stream_of_subject", "subject", "turned"),)
+    __table_args__ = (
+        Index("stream_of_subject", "subject", "turned"),
+        Index("stream_touched", "touched"),
+        Index("stream_holder", "holder"),
+    )
 
     stream: str = Field(primary_key=True)
     sequence: int
@@ -54,10 +73,12 @@ class StreamRow(Table, table=True):
     # A receipt touches a stream, but only its subject turns to it.
     turned: int = Field(sa_column=Column(BigInteger, nullable=False))
     touched: int = Field(sa_column=Column(BigInteger, nullable=False))
+    # The worker that has a live call here.
+    holder: str | None = None
 
 
 class OutboxRow(Table, table=True):
-    """Promised effects: due -> claimed -> done, or due again."""
+    """Promised effects: due -> claimed -> sending -> done, or due again; open after a crash."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("outbox_due", "state", "kind", "due"),)
@@ -69,6 +90,8 @@ class OutboxRow(Table, table=True):
     due: int = Field(sa_column=Column(BigInteger, nullable=False))
     attempts: int
     payload: str = Field(sa_column=Column(Text, nullable=False))
+    # The worker that has it in hand.
+    holder: str | None = None
 
 
 class TimerRow(Table, table=True):
@@ -88,7 +111,27 @@ class CheckpointRow(Table, table=True):
     __tablename__ = "checkpoint"
 
     consumer: str = Field(primary_key=True)
-    position: int
+    position: int = Field(sa_column=Column(_PLACE, nullable=False))
+
+
+class LeaseRow(Table, table=True):
+    """Who does what there may be only one of, until when."""
+
+    __tablename__ = "lease"
+
+    name: str = Field(primary_key=True)
+    owner: str
+    epoch: int = Field(sa_column=Column(BigInteger, nullable=False))
+    until: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class OnceRow(Table, table=True):
+    """What has been done, and must not be done again."""
+
+    __tablename__ = "once"
+
+    job: str = Field(primary_key=True)
+    slot: str = Field(primary_key=True)
 
 
 class WireRow(Table, table=True):
@@ -107,7 +150,7 @@ class EarlyReceiptRow(Table, table=True):
 
     __tablename__ = "early_receipt"
 
-    number: int | None = Field(default=None, primary_key=True)
+    number: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     carrier: str = Field(index=True)
     id: str
     state: str
@@ -122,7 +165,7 @@ class SealRow(Table, table=True):
 
     number: int = Field(primary_key=True)
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
-    position: int = Field(sa_column=Column(BigInteger, nullable=False))
+    position: int = Field(sa_column=Column(_PLACE, nullable=False))
     tree: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
     at: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -133,7 +176,7 @@ class TileRow(Table, table=True):
 
     __tablename__ = "tile"
 
-    number: int = Field(primary_key=True)
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     leaves: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     # NULL while it is not full.
     root: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32)))

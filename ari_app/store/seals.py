@@ -5,63 +5,69 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Protocol, TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import Connection
-
-from ari_app.errors import StoreUnavailable
 from ari_app.ledger.chain import Head, LinkedRow
+from ari_app.ports import Fence
 from ari_app.privacy.ports import Seal, Tile
-from ari_app.store.writer import unavailable
+from ari_app.store.engine import Engine, Link, Row
+from ari_app.store.sqlite import SqliteLink
 
 _T = TypeVar("_T")
 
 # The columns of a LinkedRow; what was erased comes as its hash.
-_LINKED = """
-    id, stream, sequence, at, actor, cause, name, version, coalesce(payload, payload_hash), link"""
-_ROWS = f"SELECT position, {_LINKED} FROM event WHERE position > ? ORDER BY position LIMIT ?"
+_LINKED = "id, stream, sequence, at, actor, cause, name, version, payload, payload_hash, link"
 _SEAL = "SELECT number, size, position, tree, note, at FROM seal"
 _TILE = "SELECT number, leaves, root FROM tile"
 _KEEP_SEAL = "INSERT INTO seal (number, size, position, tree, note, at) VALUES (?, ?, ?, ?, ?, ?)"
-_KEEP_TILE = "INSERT OR REPLACE INTO tile (number, leaves, root) VALUES (?, ?, ?)"
+_KEEP_TILE = """
+    INSERT INTO tile (number, leaves, root) VALUES (?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET leaves = excluded.leaves, root = excluded.root"""
 
 
 class _Runs(Protocol):
-    def __call__(self, action: Callable[[Connection], _T], /) -> Awaitable[_T]: ...
+    def __call__(self, action: Callable[[Link], _T], /) -> Awaitable[_T]: ...
 
 
 class Seals:
     """Implements the port `SealStore` over the readers and the writer of the store."""
 
-    def __init__(self, read: _Runs, write: _Runs) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        read: _Runs,
+        write: _Runs,
+        need: Callable[[Link, Fence | None], None],
+    ) -> None:
+        """`need` raises LeaseLost unless the lease is in these hands."""
+        self._engine = engine
         self._read = read
         self._write = write
+        self._need = need
 
     async def latest(self) -> Seal | None:
         """See the port."""
-        rows = await self._read(lambda c: _fetch(c, f"{_SEAL} ORDER BY number DESC LIMIT 1"))
-        return Seal(*rows[0]) if rows else None
+        rows = await self._read(lambda link: link.rows(f"{_SEAL} ORDER BY number DESC LIMIT 1"))
+        return _seal(rows[0]) if rows else None
 
     async def tile(self, number: int) -> Tile | None:
         """See the port."""
-        rows = await self._read(lambda c: _fetch(c, f"{_TILE} WHERE number = ?", (number,)))
+        rows = await self._read(lambda link: link.rows(f"{_TILE} WHERE number = ?", (number,)))
         return Tile(*rows[0]) if rows else None
 
     async def rows(self, after: int, limit: int) -> tuple[int, list[LinkedRow]]:
         """See the port."""
-        found = await self._read(lambda c: _fetch(c, _ROWS, (after, limit)))
-        return (found[-1][0] if found else after), [row[1:] for row in found]
+        found = await self._read(lambda link: _page(self._engine, link, after, limit))
+        return (int(found[-1][0]) if found else after), [_linked(row) for row in found]
 
-    async def keep(self, seal: Seal, tiles: Sequence[Tile]) -> None:
+    async def keep(self, seal: Seal, tiles: Sequence[Tile], fence: Fence | None = None) -> None:
         """See the port. Two sealers cannot both keep the same number."""
 
-        def action(connection: Connection) -> None:
-            driver = connection.connection.dbapi_connection
-            assert isinstance(driver, sqlite3.Connection)
-            driver.executemany(_KEEP_TILE, [(t.number, t.leaves, t.root) for t in tiles])
-            driver.execute(
+        def action(link: Link) -> None:
+            self._need(link, fence)
+            link.many(_KEEP_TILE, [(t.number, t.leaves, t.root) for t in tiles])
+            link.run(
                 _KEEP_SEAL, (seal.number, seal.size, seal.position, seal.tree, seal.note, seal.at)
             )
 
@@ -69,31 +75,22 @@ class Seals:
 
 
 class AuditedDatabase:
-    """Implements the port `SealedLog`: one read-only transaction, the driver itself for speed."""
+    """Implements the port `SealedLog`: one read-only transaction over an engine that is open."""
 
-    def __init__(self, path: Path) -> None:
-        """StoreUnavailable if there is no database of ours."""
-        if not path.exists():
-            raise StoreUnavailable(f"there is no database at {path}: see store.path")
-        self._connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None
-        )
+    def __init__(self, engine: Engine) -> None:
+        """StoreUnavailable if it cannot be read."""
+        self._engine = engine
         try:
-            self._connection.execute("PRAGMA busy_timeout=5000")
-            self._connection.execute("PRAGMA cache_size=-65536")
-            self._connection.execute("BEGIN")
-            tables = {name for (name,) in self._all("SELECT name FROM sqlite_master")}
-        except sqlite3.Error as error:
-            self.close()
-            raise unavailable(error) from error
-        if not {"event", "stream"} <= tables:
-            self.close()
-            raise StoreUnavailable(f"{path} is no database of ours: see store.path")
-        self._sealed = {"seal", "tile"} <= tables  # an older program made none
+            self._link = engine.connect()
+            if isinstance(self._link, SqliteLink):
+                self._link.rows("PRAGMA cache_size=-65536")
+            self._link.begin(read_only=True)
+        except engine.Error as error:
+            raise engine.unavailable(error) from error
 
     def close(self) -> None:
         """End the transaction."""
-        self._connection.close()
+        self._link.close()
 
     def count(self) -> int:
         """See the port."""
@@ -106,54 +103,77 @@ class AuditedDatabase:
 
     def pages(self, size: int) -> Iterator[tuple[list[int], list[LinkedRow]]]:
         """See the port."""
-        position = -(1 << 63)
-        while rows := self._all(_ROWS, (position, size)):
-            position = rows[-1][0]
-            yield [row[0] for row in rows], [row[1:] for row in rows]
+        # A damaged file may have rows at places where none ever was.
+        place = -(1 << 63) if isinstance(self._link, SqliteLink) else 0
+        while rows := self._run(partial(self._page, place, size)):
+            place = int(rows[-1][0])
+            yield [int(row[0]) for row in rows], [_linked(row) for row in rows]
+
+    def _page(self, after: int, size: int, link: Link) -> list[Row]:
+        return _page(self._engine, link, after, size)
 
     def seals(self) -> list[Seal]:
         """See the port."""
-        rows = self._all(f"{_SEAL} ORDER BY number") if self._sealed else []
-        return [Seal(*row) for row in rows]
+        return [_seal(row) for row in self._all(f"{_SEAL} ORDER BY number")]
 
     def tiles(self, start: int, end: int) -> list[Tile]:
         """See the port."""
-        if not self._sealed:
-            return []
         query = f"{_TILE} WHERE number >= ? AND number < ? ORDER BY number"
         return [Tile(*row) for row in self._all(query, (start, end))]
 
     def find(self, event: str) -> tuple[int, LinkedRow] | None:
         """See the port."""
-        rows = self._all(f"SELECT position, {_LINKED} FROM event WHERE id = ?", (event,))
+        cursor, order = self._engine.cursor, self._engine.order
+        rows = self._all(f"SELECT {cursor}, {_LINKED} FROM event WHERE id = ?", (event,))
         if not rows:
             return None
-        before = self._all("SELECT count(*) FROM event WHERE position < ?", rows[0][:1])
-        return int(before[0][0]), rows[0][1:]
+        before = self._all(
+            f"SELECT count(*) FROM event WHERE ({order}) < "
+            f"(SELECT {order} FROM event WHERE id = ?)",
+            (event,),
+        )
+        return int(before[0][0]), _linked(rows[0])
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # any type may be in any column
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[Row]:
+        return self._run(lambda link: link.rows(query, values))
+
+    def _run(self, query: Callable[[Link], list[Row]]) -> list[Row]:
         try:
             try:
-                return self._connection.execute(query, values).fetchall()
+                return query(self._link)
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
             # A text that is not UTF-8 any more is a finding, not the end of the audit.
             with self._lenient():
-                return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
+                return query(self._link)
+        except self._engine.Error as error:
+            raise self._engine.unavailable(error) from error
 
     @contextlib.contextmanager
     def _lenient(self) -> Iterator[None]:
-        self._connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        assert isinstance(self._link, SqliteLink)
+        connection = self._link.connection
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         try:
             yield
         finally:
-            self._connection.text_factory = str
+            connection.text_factory = str
 
 
-def _fetch(connection: Connection, query: str, values: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]  # the driver's rows
-    driver = connection.connection.dbapi_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver.execute(query, values).fetchall()
+def _page(engine: Engine, link: Link, after: int, limit: int) -> list[Row]:
+    condition, values = engine.after(after)
+    query = f"""
+        SELECT {engine.cursor}, {_LINKED} FROM event
+        WHERE {condition} ORDER BY {engine.order} LIMIT ?"""
+    return link.rows(query, (*values, limit))
+
+
+def _linked(row: Row) -> LinkedRow:
+    _, *head, payload, erased, link = row
+    return (*head, erased if payload is None else payload, link)
+
+
+def _seal(row: Row) -> Seal:
+    number, size, position, *rest = row
+    return Seal(number, size, int(position), *rest)

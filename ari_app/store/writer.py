@@ -5,50 +5,83 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
-
-from ari_app.errors import SegueError, StoreUnavailable
-from ari_app.ports import Meter
+from ari_app.errors import StoreUnavailable
+from ari_app.ports import Meter, failpoint
+from ari_app.store.appending import Write
+from ari_app.store.engine import Doomed, Engine, Link
 
 _T = TypeVar("_T")
 _LARGEST_GROUP = 256
+# A server that restarts is waited for; whoever is on the telephone does not wait for longer.
+_PATIENCE = 5.0
+_PAUSE = 0.05
 
 #: (owner, data class) of keys.
 Needs = AbstractSet[tuple[str, str]]
+Action = Callable[[Link], Any]
+
+
+class Appends(Protocol):
+    """What the writer knows of appending: many at once cost little more than one."""
+
+    def needs(self, link: Link, writes: Sequence[Write]) -> Needs:
+        """The keys that they will seal with."""
+
+    def make_ready(self, needs: Needs) -> None:
+        """Have these keys at hand."""
+
+    def check(self, link: Link) -> None:
+        """LeaseLost if this worker must not write any more."""
+
+    def apply(self, link: Link, writes: Sequence[Write]) -> list[Any]:
+        """For each what it returns, or its exception; that one has changed nothing."""
 
 
 @dataclass(slots=True)
 class _Work:
-    action: Callable[[Connection], Any]
+    what: Write | Action
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
-    needs: Callable[[Connection], Needs] | None
+    outcome: Any = None
+    failure: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What one loop is told at once: waking it costs more than a future."""
+
+    works: list[_Work] = field(default_factory=list)
+
+    def __call__(self) -> None:
+        for work in self.works:
+            if work.done.cancelled():
+                continue
+            if work.failure is None:
+                work.done.set_result(work.outcome)
+            else:
+                work.done.set_exception(work.failure)
 
 
 class GroupWriter:
     """Runs actions in order on one connection; each returns after its commit is on disk.
 
     What waits while a commit runs is joined into the next one (group commit). An action that
-    raises is rolled back alone, by a savepoint.
+    raises is rolled back alone. If the server goes away for a moment, the group is written again
+    once it is back, unless the server says that it has it.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], Connection],
-        meter: Meter,
-        make_ready: Callable[[Needs], None] = lambda _: None,
-    ) -> None:
-        self._connect = connect
-        self._make_ready = make_ready
+    def __init__(self, engine: Engine, appends: Appends, meter: Meter) -> None:
+        self._engine = engine
+        self._appends = appends
         self._meter = meter
+        self._link: Link | None = None
         # Bounded: callers that outrun the disk wait instead of filling the memory.
         self._queue: queue.Queue[_Work | None] = queue.Queue(maxsize=10_000)
         self._thread: threading.Thread | None = None
@@ -56,28 +89,29 @@ class GroupWriter:
 
     def start(self) -> None:
         """Start the thread."""
-        connection = self._connect()
-        self._thread = threading.Thread(
-            target=self._run, args=(connection,), name="store-writer", daemon=True
-        )
+        self._link = self._engine.connect()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def run(
-        self,
-        action: Callable[[Connection], _T],
-        needs: Callable[[Connection], Needs] | None = None,
-    ) -> _T:
+    async def run(self, what: Callable[[Link], _T]) -> _T:
         """The action's result, once it is committed; StoreUnavailable if it cannot be.
 
-        `needs` says which keys it will seal with: those of the whole group are made ready by one
-        write, before the transaction begins.
+        It may be run more than once, and only the last time counts.
         """
+        result: _T = await self._queued(what)
+        return result
+
+    async def append(self, write: Write) -> Any:
+        """What `Appends.apply` says of it, once it is committed."""
+        return await self._queued(write)
+
+    async def _queued(self, what: Write | Action) -> Any:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[_T] = loop.create_future()
+        done: asyncio.Future[Any] = loop.create_future()
         try:
-            self._queue.put_nowait(_Work(action, done, loop, needs))
+            self._queue.put_nowait(_Work(what, done, loop))
         except queue.Full:
             raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting") from None
         return await done
@@ -93,81 +127,123 @@ class GroupWriter:
         self._queue.put(None)
         thread.join()
 
-    def _run(self, connection: Connection) -> None:
+    def _run(self) -> None:
         try:
-            while (first := self._queue.get()) is not None:
+            last = False
+            while not last and (first := self._queue.get()) is not None:
                 group = [first]
-                last = False
                 while len(group) < _LARGEST_GROUP and not self._queue.empty():
                     work = self._queue.get_nowait()
                     if work is None:
                         last = True
                         break
                     group.append(work)
-                self._commit(connection, group)
-                if last:
-                    return
+                self._write(group)
+                self._meter.observe("segue_store_group_size", len(group))
+                _tell(group)
         finally:
-            connection.close()
+            self._drop()
 
-    def _commit(self, connection: Connection, group: list[_Work]) -> None:
-        outcomes: list[tuple[_Work, Any, Exception | None]] = []
-        raw = connection.connection.dbapi_connection
-        assert isinstance(raw, sqlite3.Connection)
+    def _write(self, group: list[_Work], *, alone: bool = False) -> None:
+        """Each work of the group has its outcome or its failure afterwards."""
+        engine, started = self._engine, time.monotonic()
+        while True:
+            try:
+                self._commit(group)
+                return None
+            except engine.Broken as error:
+                # One of them breaks a constraint: a bug in its caller; or on a server two workers
+                # have made the same thing at once, and a second look finds it.
+                if alone:
+                    return _fail(group, error)
+                for work in group:
+                    self._write([work], alone=True)
+                return None
+            except engine.Busy as error:
+                if time.monotonic() - started > _PATIENCE:
+                    return _fail(group, engine.unavailable(error))
+            except engine.Error as error:
+                if not self._lost or time.monotonic() - started > _PATIENCE:
+                    return _fail(group, engine.unavailable(error))
+                self._drop()
+            except Doomed as error:
+                return _fail(group, engine.unavailable(error))
+            except Exception as error:  # noqa: BLE001  every caller gets it
+                return _fail(group, error)
+            time.sleep(_PAUSE)
+
+    def _commit(self, group: list[_Work]) -> None:
+        if self._link is None:
+            self._link = self._engine.connect()
+        link = self._link
         try:
-            self._make_ready(
-                {need for work in group if work.needs for need in work.needs(connection)}
-            )
-            # IMMEDIATE: a reader that becomes a writer late would fail with SQLITE_BUSY.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            writes = [work.what for work in group if isinstance(work.what, Write)]
+            if writes:
+                self._appends.make_ready(self._appends.needs(link, writes))
+            link.begin()
+            self._appends.check(link)
+            waiting: list[_Work] = []
             for work in group:
-                connection.exec_driver_sql("SAVEPOINT one")
+                if isinstance(work.what, Write):
+                    waiting.append(work)
+                    continue
+                self._append(link, waiting)
+                waiting = []
+                work.failure = None
                 try:
-                    outcomes.append((work, work.action(connection), None))
-                except Exception as error:  # noqa: BLE001  the caller gets it
-                    if not raw.in_transaction:
-                        raise  # SQLite has undone the whole group: a full disk, an I/O error
-                    connection.exec_driver_sql("ROLLBACK TO one")
-                    outcomes.append((work, None, error))
-                connection.exec_driver_sql("RELEASE one")
-            connection.exec_driver_sql("COMMIT")
-        except Exception as error:  # noqa: BLE001  every caller gets it
-            if raw.in_transaction:
-                connection.exec_driver_sql("ROLLBACK")
-            outcomes = [(work, None, error) for work in group]
-        self._meter.observe("segue_store_group_size", len(group))
-        for work, result, failure in outcomes:
-            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
-                work.loop.call_soon_threadsafe(_finish, work.done, result, _translated(failure))
+                    with link.alone():
+                        work.outcome = work.what(link)
+                except Exception as error:
+                    if isinstance(error, (*self._engine.Busy, Doomed)):
+                        raise  # it concerns the whole group
+                    work.failure = self._said(error)
+            self._append(link, waiting)
+            failpoint("store.before_commit")
+            link.commit()
+            failpoint("store.after_commit")
+        except BaseException as error:
+            if self._engine.was_committed(error):
+                return
+            with contextlib.suppress(self._engine.Error):
+                link.rollback()
+            raise
+        self._engine.announce()
+
+    def _append(self, link: Link, works: list[_Work]) -> None:
+        if not works:
+            return
+        outcomes = self._appends.apply(link, [work.what for work in works])  # type: ignore[misc]
+        for work, outcome in zip(works, outcomes, strict=True):
+            failed = isinstance(outcome, Exception)
+            work.failure, work.outcome = (outcome, None) if failed else (None, outcome)
+
+    def _said(self, error: Exception) -> Exception:
+        """Database errors in our words; a broken constraint is a bug in the calling code."""
+        engine = self._engine
+        if isinstance(error, engine.Error) and not isinstance(error, engine.Broken):
+            return engine.unavailable(error)
+        return error
+
+    @property
+    def _lost(self) -> bool:
+        return self._link is None or self._link.lost
+
+    def _drop(self) -> None:
+        if self._link is not None:
+            with contextlib.suppress(self._engine.Error):
+                self._link.close()
+            self._link = None
 
 
-def _finish(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-    if done.cancelled():
-        return
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
+def _fail(group: Sequence[_Work], error: Exception) -> None:
+    for work in group:
+        work.failure = error
 
 
-def _translated(error: Exception | None) -> Exception | None:
-    """Database errors in our words; everything else as it is."""
-    if error is None or isinstance(error, SegueError | IntegrityError | sqlite3.IntegrityError):
-        return error  # a broken constraint is a bug in the calling code, not in the database
-    return unavailable(error) if isinstance(error, DBAPIError | sqlite3.Error) else error
-
-
-def unavailable(error: DBAPIError | sqlite3.Error) -> StoreUnavailable:
-    """One sentence, with what to do, for what the database said."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error)
-    advice = {
-        "locked": "another program holds it: stop that program, or wait for its backup to end",
-        "readonly": "make the file and its folder writable for the service's user",
-        "unable to open": "make the folder exist and writable for the service's user",
-        "full": "free some disk space",
-        "I/O": "check the disk, then restore it from a backup",
-        "malformed": "restore it from a backup",
-        "not a database": "set store.path to a Segue database or to a new file",
-    }
-    hint = next((text for word, text in advice.items() if word in said), "check the disk")
-    return StoreUnavailable(f"the database cannot be used ({said}): {hint}")
+def _tell(group: Sequence[_Work]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, _Told] = {}
+    for work in group:
+        loops.setdefault(work.loop, _Told()).works.append(work)
+    for loop, told in loops.items():
+        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(told)

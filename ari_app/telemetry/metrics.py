@@ -89,6 +89,14 @@ METRICS: dict[str, Metric] = {
     # store
     "segue_store_append_seconds": _histogram("An append until it is on disk.", _APPEND),
     "segue_store_group_size": _histogram("Appends in one transaction.", _GROUP),
+    "segue_wal_bytes": _gauge("SQLite's write-ahead log; it grows while somebody reads for long."),
+    # the feed of other systems
+    "segue_feed_lag_events": _gauge("Committed events that are not there yet.", "consumer"),
+    "segue_feed_events_total": _counter("Events that are there.", "consumer"),
+    "segue_lease_held": _gauge("1 while this worker has the lease.", "lease"),
+    "segue_orphans_total": _counter("Calls that were closed for a worker that is gone."),
+    # read models
+    "segue_projection_lag_events": _gauge("Events that the views do not show yet."),
     # Asterisk
     "segue_ari_up": _gauge("1 while the event stream is up."),
     "segue_ari_events_total": _counter("Events from Asterisk.", "type"),

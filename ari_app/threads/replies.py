@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from ari_app.agent.turn import Agent, Heard
 from ari_app.conversation.events import DecisionMade, TextReceived
 from ari_app.conversation.state import fold
-from ari_app.errors import Conflict, StoreUnavailable
-from ari_app.ports import Clock, Meter, Position, Store, failpoint
+from ari_app.errors import Conflict, LeaseLost, StoreUnavailable
+from ari_app.ports import Clock, Fence, Meter, Position, Store, failpoint
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,16 @@ _CONSUMER = "threads"
 class Replies:
     """A consumer of the log with a checkpoint; a crash repeats a turn, never doubles its effect."""
 
-    def __init__(self, store: Store, agent: Agent, clock: Clock, meter: Meter) -> None:
+    def __init__(
+        self,
+        store: Store,
+        agent: Agent,
+        clock: Clock,
+        meter: Meter,
+        lease: Callable[[], Awaitable[Fence | None]] | None = None,
+    ) -> None:
+        """`lease` gives the lease that it runs under, None while another worker has it."""
+        self._lease = lease
         self._store = store
         self._agent = agent
         self._clock = clock
@@ -32,28 +42,33 @@ class Replies:
         seen = 0
         while not self._stopping:
             try:
-                if not await self.run_once():
+                fence = await self._lease() if self._lease else None
+                ours = self._lease is None or fence is not None
+                if not ours or not await self.run_once(fence):
                     seen = await self._store.changed(seen, _POLL)
+            except LeaseLost as error:
+                logger.warning("replies are another worker's now: %s", error)
+                await asyncio.sleep(_POLL)
             except StoreUnavailable as error:
                 logger.error("replies wait: %s", error)
                 await asyncio.sleep(_POLL)
 
-    async def run_once(self) -> int:
+    async def run_once(self, fence: Fence | None = None) -> int:
         """Answer what is new; the number of events that were looked at."""
         batch = await self._store.tail(_CONSUMER)
         for item in batch:
             if isinstance(item.envelope.event, TextReceived):
-                await self._answer(item, item.envelope.event)
+                await self._answer(item, item.envelope.event, fence)
         if batch:
             failpoint("threads.before_advance")
-            await self._store.advance(_CONSUMER, batch[-1].position)
+            await self._store.advance(_CONSUMER, batch[-1].position, fence)
         return len(batch)
 
     def stop(self) -> None:
         """End after the batch in hand."""
         self._stopping = True
 
-    async def _answer(self, item: Position, received: TextReceived) -> None:
+    async def _answer(self, item: Position, received: TextReceived, fence: Fence | None) -> None:
         stream, cause = item.envelope.stream, item.envelope.id
         heard = Heard(channel="sms", by="text", text=received.body)
         while True:
@@ -71,6 +86,7 @@ class Replies:
                     timers=turn.timers,
                     cause=cause,
                     dedupe=f"reply:{cause}",
+                    fence=fence,
                 )
             except Conflict:
                 continue  # a receipt or another text came in between: decide again

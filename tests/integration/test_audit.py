@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +26,10 @@ from ari_app.privacy import audit
 from ari_app.privacy.audit import NotProven, Report, notes_in
 from ari_app.privacy.sealing import Sealer, split
 from ari_app.store.seals import AuditedDatabase
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.sqlite import SqliteEngine
+from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
+from tests.support.killing import killed_at
 from tests.support.store import opened
 from tests.unit.ledger import independent
 
@@ -42,11 +39,11 @@ ROOT = Path(__file__).parents[2]
 LINKED = "id, stream, sequence, at, actor, cause, name, version, payload"
 
 
-def sealer(store: SqliteStore, *anchors: AnchorFile) -> Sealer:
+def sealer(store: EventStore, *anchors: AnchorFile) -> Sealer:
     return Sealer(store.seals(), "segue-test", SIGNER, FakeClock(), anchors)
 
 
-async def append(store: SqliteStore, stream: str, count: int) -> None:
+async def append(store: EventStore, stream: str, count: int) -> None:
     await store.append(stream, [CallAnswered(call=f"call_{n}") for n in range(count)])
 
 
@@ -72,7 +69,7 @@ def tamper(folder: Path, *statements: str) -> None:
 
 def audited(folder: Path, *checkpoints: Path) -> Report:
     notes = [(str(file), note) for file in checkpoints for note in notes_in(file.read_text())]
-    with contextlib.closing(AuditedDatabase(folder / "segue.db")) as log:
+    with contextlib.closing(AuditedDatabase(SqliteEngine(folder / "segue.db", FakeClock()))) as log:
         return audit.verify(log, VERIFIER, notes)
 
 
@@ -83,7 +80,7 @@ def said(folder: Path, *checkpoints: Path) -> str:
 
 
 def proof(folder: Path, event: str) -> str:
-    with contextlib.closing(AuditedDatabase(folder / "segue.db")) as log:
+    with contextlib.closing(AuditedDatabase(SqliteEngine(folder / "segue.db", FakeClock()))) as log:
         return audit.prove(log, event)
 
 
@@ -261,7 +258,7 @@ async def test_a_reopened_log_goes_on_and_every_seal_continues_the_one_before(
     async with opened(folder) as store:
         await append(store, "conv_4", 500)
         assert await sealer(store).run_once() is not None
-    with contextlib.closing(AuditedDatabase(folder / "segue.db")) as log:
+    with contextlib.closing(AuditedDatabase(SqliteEngine(folder / "segue.db", FakeClock()))) as log:
         trees = [Tree.from_bytes(seal.tree) for seal in log.seals()]
         leaves = split(b"".join(tile.leaves for tile in log.tiles(0, 99)))
     assert [tree.size for tree in trees] == [306, 312, 812]
@@ -322,13 +319,7 @@ async def main():
 
 asyncio.run(main())
 """
-    died = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", program],
-        env={**os.environ, "SEGUE_FAILPOINT": place},
-        cwd=ROOT,
-    )
-    assert died.returncode == -signal.SIGKILL
+    killed_at(place, "-c", program)
     async with opened(folder) as store:
         sealing = sealer(store, AnchorFile(folder / "anchor"))
         await sealing.run_once()

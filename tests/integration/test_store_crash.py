@@ -17,17 +17,19 @@ from ari_app.conversation.state import fold
 from ari_app.ports import Receipt
 from tests.support.clock import FakeClock
 from tests.support.doomed import answers_a_reply, relay
+from tests.support.killing import killed_at
 from tests.support.store import opened
 
 PATIENCE = 60.0
 
 
-def doomed(story: str, folder: Path, failpoint: str = "") -> subprocess.Popen[str]:
+def program(story: str, folder: Path) -> list[str]:
+    return ["-m", "tests.support.doomed", story, str(folder)]
+
+
+def doomed(story: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.doomed", story, str(folder)],
-        env={**os.environ, "SEGUE_FAILPOINT": failpoint},
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, *program(story, folder)], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -69,7 +71,6 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
     ("failpoint", "taken"),
     [
         # Nothing was written to the carrier, but nobody can know that: it is not sent again.
-        ("outbox.after_claim", 0),
         ("sms.before_send", 0),
         ("sms.after_send", 1),
         ("outbox.before_settle", 1),
@@ -78,11 +79,10 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
 async def test_a_text_in_hand_at_a_crash_is_told_and_never_sent_again(
     failpoint: str, taken: int, tmp_path: Path
 ) -> None:
-    process = doomed("sends_one_text", tmp_path, failpoint)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == -signal.SIGKILL
+    killed_at(failpoint, *program("sends_one_text", tmp_path))
 
     async with opened(tmp_path, clock := FakeClock()) as store:
+        await store.bury()
         for _ in range(3):
             await relay(store, tmp_path, clock).run_once()
             clock.advance(60)
@@ -90,6 +90,19 @@ async def test_a_text_in_hand_at_a_crash_is_told_and_never_sent_again(
     assert fold(envelopes).messages["msg_1"].state is MessageState.UNKNOWN
     assert [type(e.event) for e in envelopes[2:]] == [TextSightLost]
     assert _taken(tmp_path) == ["msg_1"] * taken
+
+
+async def test_a_text_that_was_only_claimed_at_a_crash_is_sent_once(tmp_path: Path) -> None:
+    killed_at("outbox.after_claim", *program("sends_one_text", tmp_path))
+
+    async with opened(tmp_path, clock := FakeClock()) as store:
+        await store.bury()
+        for _ in range(3):
+            await relay(store, tmp_path, clock).run_once()
+            clock.advance(60)
+        envelopes = await store.read("conv_1")
+    assert [type(e.event) for e in envelopes[2:]] == [TextSubmitted]
+    assert _taken(tmp_path) == ["msg_1"]
 
 
 async def test_without_a_crash_the_same_text_is_sent_once(tmp_path: Path) -> None:
@@ -118,9 +131,7 @@ async def test_without_a_crash_the_same_text_is_sent_once(tmp_path: Path) -> Non
 async def test_a_reply_is_answered_once_wherever_the_process_dies(
     failpoint: str, tmp_path: Path
 ) -> None:
-    process = doomed("answers_a_reply", tmp_path, failpoint)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == -signal.SIGKILL
+    killed_at(failpoint, *program("answers_a_reply", tmp_path))
 
     await answers_a_reply(tmp_path)  # the service is up again, and the SMSC repeats itself
     async with opened(tmp_path) as store:

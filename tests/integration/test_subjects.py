@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from ari_app.bootstrap import Privacy, subject_key
+from ari_app.bootstrap import Premises, subject_key
 from ari_app.cli import app
 from ari_app.config import Settings, load
 from ari_app.conversation.events import (
@@ -22,7 +24,7 @@ from ari_app.conversation.events import (
 from ari_app.conversation.identity import E164
 from ari_app.errors import SegueError
 from ari_app.ports import Effect
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 
@@ -45,20 +47,28 @@ class Site:
         return load(self.config)
 
     async def live(self) -> None:
-        clock = SystemClock()
-        privacy = Privacy(self.settings, clock)
-        privacy.open()
-        path = self.settings.store.path
-        store = SqliteStore(path, clock, PrometheusMeter(), vault=privacy.vault)
-        await store.open()
+        premises = Premises(self.settings, SystemClock(), PrometheusMeter())
+        await premises.open()
         for number in (NUMBER, OTHER):
-            await self._talk(store, number)
-        await store.aclose()
-        privacy.close()
+            await self._talk(premises.store, number)
+        await premises.aclose()
 
-    async def _talk(self, store: SqliteStore, number: E164) -> None:
-        stream = f"conv_{number.value[-4:]}"
-        handoff = f"hand_{number.value[-4:]}"
+    async def opened_once(self) -> None:
+        """As a start of the service would."""
+        premises = Premises(self.settings, SystemClock(), PrometheusMeter())
+        await premises.open()
+        await premises.aclose()
+
+    async def live_again(self) -> None:
+        """The first of the two calls once more."""
+        premises = Premises(self.settings, SystemClock(), PrometheusMeter())
+        await premises.open()
+        await self._talk(premises.store, NUMBER, "again_")
+        await premises.aclose()
+
+    async def _talk(self, store: EventStore, number: E164, which: str = "") -> None:
+        stream = f"conv_{which}{number.value[-4:]}"
+        handoff = f"hand_{which}{number.value[-4:]}"
         words = ((WORDS, 0.0, 1.0, 1.0),)
         await store.append(
             stream,
@@ -152,3 +162,83 @@ def test_what_is_no_number_is_said_and_nothing_is_erased(site: Site) -> None:
 def test_retention_says_what_would_go_before_it_goes(site: Site) -> None:
     rows = json.loads(site.run("retention", "--dry-run", "--json"))
     assert rows["words"] == {"due": 0, "held": 0, "kept": 2}
+
+
+def payloads(folder: Path) -> list[str]:
+    """The sealed payloads of the erased person that are still there."""
+    with contextlib.closing(sqlite3.connect(folder / "segue.db")) as raw:
+        rows = raw.execute("SELECT payload FROM event WHERE stream = 'conv_0147'").fetchall()
+    return [text for (text,) in rows if text is not None and "sealed" in text]
+
+
+def test_a_tombstone_leaves_hashes_and_the_log_still_verifies(site: Site) -> None:
+    sealed = [json.loads(text) for text in payloads(site.folder)]
+    bodies = [p["body"]["sealed"] for p in sealed if "body" in p]
+    assert len(bodies) == 1
+    assert site.traces(bodies[0]) != []
+
+    site.run("subject", "erase", NUMBER.value, "--yes", "--tombstone")
+    assert payloads(site.folder) == []
+    assert site.traces(bodies[0]) == []  # not in the gaps of the file either
+    report = json.loads(site.run("audit", "verify", "--json"))
+    assert (report["sound"], report["erased"], report["events"]) == (True, 4, 8)
+    assert site.exported(NUMBER) == [{}] * 4  # that they happened is known, and nothing else
+    assert "conversation.opened" in site.run("conversation", "show", "conv_0147")
+    assert [e["text"] for e in site.exported(OTHER) if "text" in e] == [WORDS]
+
+
+def test_yesterdays_backup_does_not_bring_back_what_a_tombstone_covers(site: Site) -> None:
+    backup = site.folder.parent / f"{site.folder.name}-backup"
+    shutil.copytree(site.folder, backup)
+    site.run("subject", "erase", NUMBER.value, "--yes", "--tombstone")
+    for old in site.folder.glob("segue.db*"):
+        old.unlink()
+    shutil.copy(backup / "segue.db", site.folder / "segue.db")
+    assert payloads(site.folder) != []
+    asyncio.run(site.opened_once())
+    assert payloads(site.folder) == []
+
+
+def test_what_a_person_says_after_an_erasure_is_kept_by_a_restart(site: Site) -> None:
+    site.run("subject", "erase", NUMBER.value, "--yes", "--tombstone")
+    asyncio.run(site.live_again())
+    asyncio.run(site.opened_once())
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS]
+
+
+def test_a_held_person_is_not_erased_until_released(site: Site) -> None:
+    site.run("subject", "hold", NUMBER.value)
+    subject = NUMBER.subject(subject_key(site.settings))
+    assert json.loads(site.run("subject", "holds", "--json")) == [subject]
+    with pytest.raises(SegueError, match="under legal hold"):
+        site.run("subject", "erase", NUMBER.value, "--yes", "--tombstone")
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS]
+
+    site.run("subject", "release", NUMBER.value)
+    with pytest.raises(SegueError, match="is not held"):
+        site.run("subject", "release", NUMBER.value)
+    assert json.loads(site.run("subject", "holds", "--json")) == []
+    site.run("subject", "erase", NUMBER.value, "--yes")
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == ["[erased]"]
+
+
+def test_a_reason_is_one_of_a_list(site: Site) -> None:
+    with pytest.raises(SegueError, match="--reason must be one of request, "):
+        site.run("subject", "hold", NUMBER.value, "--reason", "because")
+
+
+def test_another_tenant_that_tries_is_turned_away_and_reads_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    """It names our database in its settings; its keys are its own."""
+    theirs = tmp_path / "tenant"
+    theirs.mkdir()
+    key = theirs / "subject.key"
+    key.write_text("k" * 64)
+    key.chmod(0o400)
+    config = theirs / "segue.toml"
+    config.write_text(f'[store]\npath = "{site.folder / "segue.db"}"\nsubject_key_file = "{key}"\n')
+    for command in (["conversation", "list"], ["subject", "export", NUMBER.value]):
+        done = CliRunner().invoke(app, [*command, "--config", str(config)])
+        assert "belongs to another installation or tenant" in str(done.exception)
+        assert done.output == ""

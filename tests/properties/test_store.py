@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
+import itertools
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,19 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ari_app.conversation.events import CallAnswered, Event, ReceiptReceived
-from ari_app.errors import Conflict
-from ari_app.ports import Effect, Job, Receipt
-from ari_app.store.sqlite import SqliteStore
-from tests.support.clock import FakeClock
-from tests.support.meter import RecordingMeter
+from ari_app.errors import Conflict, LeaseLost
+from ari_app.ports import Effect, Fence, Job, Receipt
+from ari_app.store.store import EventStore
+from tests.support.store import Base, PostgresBase, SqliteBase
 
 T = TypeVar("T")
 # Few of each, so that steps meet.
@@ -60,22 +64,37 @@ class Model:
         return True
 
 
+@dataclass
+class Hand:
+    """A job that a worker has claimed."""
+
+    job: Job
+    worker: int
+    sending: bool = False
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Time passes with every step, so that nothing happens at the same moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: Base) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
-        self.clock = FakeClock()
+        self.base = base
+        self.clock = self.base.clock
         self.model = Model()
-        self.hands: list[Job] = []
+        self.hands: list[Hand] = []
         self.number = 0
-        self.store = self._open()
+        self.workers = [self._open(), self._open()]
 
-    def _open(self) -> SqliteStore:
-        store = SqliteStore(self.folder / "segue.db", self.clock, RecordingMeter())
+    @property
+    def store(self) -> EventStore:
+        """One of the two, by turns: whatever one does, the other knows."""
+        return self.workers[self.number % 2]
+
+    def _open(self) -> EventStore:
+        store = self.base.store()
         self._do(store.open())
+        self._do(store.join(1e6))
         return store
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -139,18 +158,32 @@ class StoreMachine(RuleBasedStateMachine):
             assert (job.state == "sending") == (job.id in self.model.open)
             self.model.due.pop(job.id, None)
             self.model.open.pop(job.id, None)
-        self.hands += jobs
+        self.hands += [Hand(job, self.number % 2) for job in jobs]
+        self.number += 1
+
+    @precondition(lambda self: any(not hand.sending for hand in self.hands))
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        hand = data.draw(st.sampled_from([hand for hand in self.hands if not hand.sending]))
+        with pytest.raises(LeaseLost):
+            self._do(self.workers[1 - hand.worker].sending(hand.job))
+        self._do(self.workers[hand.worker].sending(hand.job))
+        hand.sending = True
 
     @precondition(lambda self: self.hands)
     @rule(
         data=st.data(), ids=st.lists(IDS, min_size=1, max_size=2, unique=True), again=st.booleans()
     )
     def settle(self, data: st.DataObject, ids: list[str], again: bool) -> None:
-        job = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
+        hand = self.hands.pop(data.draw(st.integers(0, len(self.hands) - 1)))
+        job = hand.job
         happened = CallAnswered(call=self._next("settled"))
         retry_at = self.clock.now() if again else None
         wire = None if again else ("main", ids)
-        self._do(self.store.settle(job, [happened], retry_at=retry_at, wire=wire))
+        with pytest.raises(LeaseLost):
+            self._do(self.workers[1 - hand.worker].settle(job, [happened]))
+        mine = self.workers[hand.worker]
+        self._do(mine.settle(job, [happened], retry_at=retry_at, wire=wire))
         self.model.log.append((job.stream, happened))
         if again:
             self.model.due[job.id] = job.attempts
@@ -179,12 +212,17 @@ class StoreMachine(RuleBasedStateMachine):
             self._do(self.store.advance(consumer, seen[-1].position))
             self.model.done[consumer] = done + len(seen)
 
-    @rule()
-    def reopen(self) -> None:
-        self._do(self.store.aclose())
-        self.store = self._open()
-        self.model.open |= {job.id: job.attempts for job in self.hands}
-        self.hands = []
+    @rule(worker=st.sampled_from([0, 1]))
+    def die(self, worker: int) -> None:
+        dead = self.workers[worker]
+        self._do(dead.release(Fence(f"worker:{dead.worker}", dead.worker, 1)))
+        self._do(dead.aclose())
+        self._do(self.workers[1 - worker].bury())
+        self.workers[worker] = self._open()
+        for hand in [hand for hand in self.hands if hand.worker == worker]:
+            back = self.model.open if hand.sending else self.model.due
+            back[hand.job.id] = hand.job.attempts
+            self.hands.remove(hand)
 
     @rule(stream=STREAMS)
     def read(self, stream: str) -> None:
@@ -202,14 +240,34 @@ class StoreMachine(RuleBasedStateMachine):
         assert [(p.envelope.stream, p.envelope.event) for p in log] == self.model.log
 
     def teardown(self) -> None:
-        self.runner.run(self.store.aclose())
+        for store in self.workers:
+            self.runner.run(store.aclose())
         self.runner.close()
-        shutil.rmtree(self.folder)
+        self.base.close()
 
 
-TestStore = StoreMachine.TestCase
-TestStore.settings = settings(
+_SETTINGS = settings(
     max_examples=15,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+def test_on_sqlite_it_is_as_the_model(tmp_path: Path) -> None:
+    folders = itertools.count()
+
+    def machine() -> StoreMachine:
+        folder = tmp_path / str(next(folders))
+        folder.mkdir()
+        return StoreMachine(SqliteBase(folder))
+
+    run_state_machine_as_test(machine, settings=_SETTINGS)  # type: ignore[arg-type]  # a factory will do
+
+
+def test_on_postgresql_it_is_as_the_model(database: str) -> None:
+    schemas = itertools.count()
+
+    def machine() -> StoreMachine:
+        return StoreMachine(PostgresBase(database, f"s{next(schemas)}"))
+
+    run_state_machine_as_test(machine, settings=_SETTINGS)  # type: ignore[arg-type]  # a factory will do

@@ -21,13 +21,14 @@ from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.ports import Accepted, Effect, IncomingText, OutgoingText, Receipt
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
 from tests.support.bundle import demo_bundle, demo_intents
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.store import opened
+from tests.unit.calls.call_story import CallStory
 
 CALLER = E164("+12025550123")
 _KEY = b"k" * 32
@@ -48,7 +49,7 @@ class Carrier:
         return Accepted("main", (f"smsc-{text.message}",))
 
 
-def relay(store: SqliteStore, folder: Path, clock: FakeClock) -> Relay:
+def relay(store: EventStore, folder: Path, clock: FakeClock) -> Relay:
     """A relay whose carrier writes to `taken` in the folder, and whose records drop beside it."""
     meter, retry = RecordingMeter(), RetryPolicy(first=1, longest=1, attempts=3)
     sender = TextSender(Carrier(folder / "taken"), store, clock, meter, retry)
@@ -84,6 +85,7 @@ async def answers_a_reply(folder: Path) -> None:
     """A person asks for one by text; the SMSC repeats what was not answered before a crash."""
     clock = FakeClock()
     async with opened(folder, clock) as store:
+        await store.bury()
         subject = CALLER.subject(_KEY)
         called = ConversationOpened(channel="voice", did="1", language="en", number=CALLER.value)
         await store.append("conv_1", [called, _CONSENT], subject=subject, dedupe="call")
@@ -93,6 +95,20 @@ async def answers_a_reply(folder: Path) -> None:
         agent = Agent(demo_bundle(), demo_intents(), clock, lambda: True)
         await Replies(store, agent, clock, RecordingMeter()).run_once()
         await relay(store, folder, clock).run_once()
+
+
+async def takes_a_call(folder: Path) -> None:
+    """A caller wants a text, and gets the promise of one."""
+    story = CallStory(folder, demo_bundle(), demo_intents())
+    await story.store.open()
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.says("what are your opening hours")
+    await story.hears_out("offer_hours")
+    story.says("yes please")
+    await story.hears_out("promised")
+    await story.is_over()
+    await story.store.aclose()
 
 
 if __name__ == "__main__":

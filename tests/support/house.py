@@ -17,7 +17,7 @@ from unittest import mock
 import aiohttp
 import pytest
 
-from ari_app.bootstrap import Privacy
+from ari_app.bootstrap import Premises
 from ari_app.cli.processes import Process
 from ari_app.cli.stage import Stage, raised
 from ari_app.config import load
@@ -26,7 +26,7 @@ from ari_app.media.g711 import ulaw_encode
 from ari_app.policy.bundle import Bundle, read_bundle
 from ari_app.speech.espeak import Espeak, Samples
 from ari_app.speech.voice import EspeakVoice
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 from smpp.control import ControlClient
@@ -71,7 +71,7 @@ class House:
     """A running stage, and hands on every part of it."""
 
     def __init__(
-        self, stage: Stage, http: aiohttp.ClientSession, voice: EspeakVoice, store: SqliteStore
+        self, stage: Stage, http: aiohttp.ClientSession, voice: EspeakVoice, store: EventStore
     ) -> None:
         self.stage = stage
         self.smsc = stage.smsc
@@ -255,6 +255,10 @@ class House:
                 return events
         return []
 
+    async def read(self, stream: str) -> list[Envelope]:
+        """All events of a conversation."""
+        return await self._store.read(stream)
+
     async def conversations_of(self, number: str) -> int:
         """How many this number has."""
         streams = [await self._store.read(stream) for stream, _ in await self._store.recent(1000)]
@@ -267,23 +271,21 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def built(folder: Path) -> AsyncIterator[House]:
-    """A house with everything up and running."""
-    async with raised(folder, settings=_SETTINGS, receipt_delay=0.2) as stage:
+async def built(folder: Path, **environment: str) -> AsyncIterator[House]:
+    """A house with everything up and running, with settings from the environment."""
+    async with contextlib.AsyncExitStack() as stack:
+        with mock.patch.dict(os.environ, environment):
+            stage = await stack.enter_async_context(
+                raised(folder, settings=_SETTINGS, receipt_delay=0.2)
+            )
+            settings = load(stage.config)
         pbx = json.loads((folder / "pbx.ready.json").read_text())
         account = base64.b64encode(f"{pbx['ari_user']}:{pbx['ari_password']}".encode()).decode()
         voice = EspeakVoice(ulaw_encode, folder / "prompts", voices={"en": _VOICE}, rate=_RATE)
         clock = SystemClock()
-        privacy = Privacy(load(stage.config), clock)
-        privacy.open()
-        store = SqliteStore(
-            stage.database,
-            clock,
-            PrometheusMeter(strict=True),
-            read_only=True,
-            vault=privacy.vault,
-        )
-        await store.open()
+        premises = Premises(settings, clock, PrometheusMeter(strict=True), read_only=True)
+        await premises.open()
+        store = premises.store
         async with aiohttp.ClientSession(headers={"Authorization": f"Basic {account}"}) as http:
             house = House(stage, http, voice, store)
             # espeak-ng never says the same twice: these are the service's own recordings.
@@ -297,8 +299,7 @@ async def built(folder: Path) -> AsyncIterator[House]:
                 await asyncio.gather(witness, return_exceptions=True)
                 await house.smsc.stop()
                 await house.aclose()
-                await store.aclose()
-                privacy.close()
+                await premises.aclose()
 
 
 def _children(pid: int) -> list[int]:

@@ -17,13 +17,15 @@ from ari_app.ports import (
     AudioSink,
     Effect,
     Exit,
+    Fence,
     IncomingCall,
     Timer,
     TurnSign,
     Utterance,
     Word,
 )
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.sqlite import SqliteEngine
+from ari_app.store.store import EventStore
 from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.understanding.intents import Intents
 
@@ -254,7 +256,7 @@ class FakeDetector:
         return None
 
 
-class GatedStore(SqliteStore):
+class GatedStore(EventStore):
     """The real store behind the gates; it can break, and somebody else can be faster."""
 
     gates: Gates
@@ -272,6 +274,8 @@ class GatedStore(SqliteStore):
         subject: str | None = None,
         cause: str | None = None,
         dedupe: str | None = None,
+        fence: Fence | None = None,
+        held: bool | None = None,
     ) -> list[Envelope]:
         await self.gates.through("store.append")
         if self.broken:
@@ -288,6 +292,8 @@ class GatedStore(SqliteStore):
             subject=subject,
             cause=cause,
             dedupe=dedupe,
+            fence=fence,
+            held=held,
         )
 
     async def read(self, stream: str, after: int = 0) -> list[Envelope]:
@@ -309,7 +315,9 @@ class CallStory:
         self.lines = FakeLines(self.gates)
         self.recognisers = FakeRecognisers(self.gates)
         self.voice = FakeVoice(self.gates)
-        self.store = GatedStore(folder / "segue.db", self.clock, self.meter)
+        self.store = GatedStore(
+            SqliteEngine(folder / "segue.db", self.clock), self.clock, self.meter
+        )
         self.store.gates = self.gates
         self.carrier_up = True
         self.rang: list[str] = []
@@ -407,7 +415,7 @@ class CallStory:
     async def log(self) -> list[Event]:
         """What the only conversation, or the newest, says."""
         (stream, _), *_others = await self.store.recent(1)
-        return [e.event for e in await SqliteStore.read(self.store, stream)]
+        return [e.event for e in await EventStore.read(self.store, stream)]
 
     async def logged(self, kind: str) -> None:
         """Return when an event of this class is in the log."""

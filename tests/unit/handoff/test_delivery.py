@@ -20,7 +20,7 @@ from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.ports import Effect, Job
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.store import opened
@@ -47,7 +47,7 @@ class Route:
 class Story:
     """One promised record, a relay, two routes."""
 
-    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+    def __init__(self, store: EventStore, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         self.first, self.second = Route("desk"), Route("folder")
         self.meter = RecordingMeter()
@@ -136,6 +136,7 @@ async def test_a_record_that_nobody_takes_is_escalated_exactly_once(
 async def test_what_a_crash_left_open_is_delivered_again(story: Story, tmp_path: Path) -> None:
     await story.store.claim("handoff", story.clock.now())
     async with opened(tmp_path, story.clock) as reopened:
+        await reopened.bury()
         relay = Relay(reopened, story.clock, story.meter, {"handoff": story.delivery})
         await relay.run_once()
     assert story.first.taken == ["hand_1"]

@@ -10,7 +10,7 @@ import pytest
 from ari_app.conversation.events import ReceiptOverdue, TextPromised, TextSubmitted
 from ari_app.outbox.overdue import Overdue, receipt_timer
 from ari_app.ports import Effect, Receipt, Timer
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from tests.support.clock import NOON, SECOND, FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.store import opened
@@ -19,7 +19,7 @@ from tests.support.store import opened
 class Story:
     """A text that was submitted at noon; its receipt is missed from a minute later on."""
 
-    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+    def __init__(self, store: EventStore, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         self.meter = RecordingMeter()
         self.overdue = Overdue(store, clock, self.meter)

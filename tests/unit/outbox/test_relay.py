@@ -14,7 +14,7 @@ from ari_app.errors import StoreUnavailable
 from ari_app.outbox import relay as relays
 from ari_app.outbox.relay import Relay, Settlement
 from ari_app.ports import Effect, Job
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.store import opened
@@ -47,18 +47,18 @@ class Broken:
         raise RuntimeError("a bug")
 
 
-async def promise(store: SqliteStore, *ids: str, kind: str = "hands", due: int = 0) -> None:
+async def promise(store: EventStore, *ids: str, kind: str = "hands", due: int = 0) -> None:
     effects = [Effect(kind, id, due, {}) for id in ids]
     await store.append("conv_1", [CallAnswered(call="c")], effects=effects)
 
 
-async def done(store: SqliteStore) -> list[str]:
+async def done(store: EventStore) -> list[str]:
     events = [e.event for e in await store.read("conv_1")]
     return [e.handoff for e in events if isinstance(e, HandoffAcknowledged)]
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[EventStore]:
     async with opened(tmp_path, busy_ms=1) as store:
         yield store
 
@@ -69,12 +69,12 @@ def hands() -> Hands:
 
 
 @pytest.fixture
-def relay(store: SqliteStore, hands: Hands) -> Relay:
+def relay(store: EventStore, hands: Hands) -> Relay:
     return Relay(store, FakeClock(), RecordingMeter(), {"hands": hands, "broken": Broken()})
 
 
 async def test_what_is_due_is_done_side_by_side(
-    store: SqliteStore, relay: Relay, hands: Hands
+    store: EventStore, relay: Relay, hands: Hands
 ) -> None:
     hands.free.clear()
     await promise(store, "a", "b", "c")
@@ -99,7 +99,7 @@ async def test_what_is_not_due_yet_waits(tmp_path: Path, hands: Hands) -> None:
 
 
 async def test_a_promise_wakes_the_relay_at_once(
-    store: SqliteStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relays, "_POLL", 60.0)
     running = asyncio.create_task(relay.run())
@@ -111,7 +111,7 @@ async def test_a_promise_wakes_the_relay_at_once(
 
 
 async def test_a_stopped_relay_has_settled_what_it_had_begun(
-    store: SqliteStore, relay: Relay, hands: Hands
+    store: EventStore, relay: Relay, hands: Hands
 ) -> None:
     hands.free.clear()
     running = asyncio.create_task(relay.run())
@@ -126,7 +126,7 @@ async def test_a_stopped_relay_has_settled_what_it_had_begun(
 
 
 async def test_no_more_is_claimed_than_can_be_in_hand(
-    store: SqliteStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relays, "_MOST", 5)
     ids = [f"e{n:02}" for n in range(12)]
@@ -145,7 +145,7 @@ async def test_no_more_is_claimed_than_can_be_in_hand(
 
 
 async def test_a_bug_in_one_effect_stops_no_other(
-    store: SqliteStore, relay: Relay, hands: Hands, caplog: pytest.LogCaptureFixture
+    store: EventStore, relay: Relay, hands: Hands, caplog: pytest.LogCaptureFixture
 ) -> None:
     await promise(store, "bad", kind="broken")
     await promise(store, "good")
@@ -158,7 +158,7 @@ async def test_a_bug_in_one_effect_stops_no_other(
 
 
 async def test_what_is_done_is_settled_when_the_store_is_back(
-    store: SqliteStore, relay: Relay, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, relay: Relay, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relays, "_POLL", 0.01)
     hands.free.clear()
@@ -179,7 +179,7 @@ async def test_what_is_done_is_settled_when_the_store_is_back(
 
 
 async def test_a_store_that_stays_away_ends_in_an_error_that_names_the_effect(
-    store: SqliteStore,
+    store: EventStore,
     relay: Relay,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -195,7 +195,7 @@ async def test_a_store_that_stays_away_ends_in_an_error_that_names_the_effect(
 
 
 async def test_a_store_that_is_away_when_claiming_is_waited_for(
-    store: SqliteStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, relay: Relay, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relays, "_POLL", 0.0)
     claim, failures = store.claim, [StoreUnavailable("locked")] * 3
@@ -215,7 +215,7 @@ async def test_a_store_that_is_away_when_claiming_is_waited_for(
 
 
 async def test_an_idle_relay_passes_no_crash_point(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, store: EventStore
 ) -> None:
     passed: list[str] = []
     monkeypatch.setattr(relays, "failpoint", passed.append)

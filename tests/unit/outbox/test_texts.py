@@ -25,7 +25,7 @@ from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.ports import Accepted, Effect, Job, OutgoingText, Receipt
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
 from tests.support.gateway import FakeGateway
 from tests.support.meter import RecordingMeter
@@ -41,7 +41,7 @@ REFUSAL = ConsentRefused(purpose="texts", channel="sms", how="text")
 class Story:
     """One caller who has agreed to a text, a relay, a carrier."""
 
-    def __init__(self, store: SqliteStore, clock: FakeClock, segments: int = 1) -> None:
+    def __init__(self, store: EventStore, clock: FakeClock, segments: int = 1) -> None:
         self.store, self.clock = store, clock
         self.smsc = FakeGateway(segments=segments)
         self.meter = RecordingMeter()
@@ -184,13 +184,15 @@ async def test_a_text_of_unknown_fate_is_never_sent_again(story: Story) -> None:
     assert await story.state() is MessageState.UNKNOWN
 
 
-async def test_a_crash_after_the_claim_is_sight_lost_and_no_second_text(
+async def test_a_crash_while_sending_is_sight_lost_and_no_second_text(
     story: Story, tmp_path: Path
 ) -> None:
     await story.promise()
-    await story.store.claim("sms", story.clock.now())  # ... and here the process dies
+    (job,) = await story.store.claim("sms", story.clock.now())
+    await story.store.sending(job)  # ... and here the process dies
 
     async with opened(tmp_path, story.clock) as reopened:
+        await reopened.bury()
         after = Story(reopened, story.clock)
         await after.relay.run_once()
         await after.relay.run_once()

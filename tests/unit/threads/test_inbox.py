@@ -17,7 +17,7 @@ from ari_app.conversation.events import (
 )
 from ari_app.conversation.identity import E164
 from ari_app.ports import Effect, IncomingText, Receipt
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.threads.inbox import Inbox
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
@@ -33,7 +33,7 @@ def text(body: str = "2", sender: str = CALLER.value, dedupe: str = "mo_1") -> I
 
 
 class Story:
-    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+    def __init__(self, store: EventStore, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         self.meter = RecordingMeter()
         self.inbox = Inbox(store, clock, self.meter, KEY, region="US")

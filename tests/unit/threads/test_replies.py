@@ -28,7 +28,7 @@ from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.ports import IncomingText
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.threads import replies as threads
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
@@ -46,7 +46,7 @@ CALLER = E164("+12025550123")
 class Story:
     """After a call that promised the free times by text; then the handset writes."""
 
-    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+    def __init__(self, store: EventStore, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         self.meter = RecordingMeter()
         self.smsc = FakeGateway()
@@ -145,7 +145,7 @@ async def test_a_crash_before_the_checkpoint_doubles_nothing(
 ) -> None:
     await story.writes("2")
 
-    async def dies(consumer: str, position: int) -> None:
+    async def dies(*_: object) -> None:
         raise StoreUnavailable("the process dies here")
 
     with monkeypatch.context() as patch:

@@ -6,49 +6,41 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ari_app.agent.turn import Agent
 from ari_app.agi.server import AgiServer
 from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
-from ari_app.backends.anchor_file import AnchorFile
 from ari_app.backends.file_drop import FileDrop
+from ari_app.bootstrap.outside import destination
+from ari_app.bootstrap.premises import Premises, load_bundle, load_model, sealer, subject_key
+from ari_app.bus.jetstream import JetStream
+from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
 from ari_app.calls.session import Instruments
 from ari_app.config import Settings, read_secret
 from ari_app.conversation.identity import E164
 from ari_app.conversation.state import fold
-from ari_app.errors import BundleError, CarrierUnavailable, SettingsError, StoreUnavailable
+from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
+from ari_app.jobs.leases import Leaseholder
 from ari_app.jobs.ticker import Ticker
-from ari_app.ledger.note import VerifierKey
 from ari_app.media.g711 import ulaw_encode
 from ari_app.media.line import RtpLines
 from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
-from ari_app.policy.bundle import Bundle, read_bundle
-from ari_app.ports import Clock, SmsGateway
-from ari_app.privacy.erasure import Erasure
-from ari_app.privacy.retention import Schedule
-from ari_app.privacy.sealing import Sealer
-from ari_app.privacy.vault import Vault
+from ari_app.ports import Fence, SmsGateway
+from ari_app.projections.feed import Feed
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.gateway import SmppGateway
-from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
 from ari_app.speech.recognisers import AsrWorkers
 from ari_app.speech.turns import Turns
 from ari_app.speech.voice import EspeakVoice
-from ari_app.store.erasures import LedgerFile
-from ari_app.store.keys import KeyDatabase
-from ari_app.store.sqlite import SqliteStore
+from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.threads.inbox import Inbox
@@ -59,7 +51,6 @@ from smpp.esme import Limits
 
 logger = logging.getLogger(__name__)
 
-EXAMPLE_BUNDLE = Path(__file__).parent / "policy" / "bundles" / "harbour-clinic.yaml"
 _BIND_PATIENCE = 10.0
 _TRANSPORTS = {"auto": None, "websocket": True, "http": False}
 
@@ -105,12 +96,12 @@ class Service:
         lines = await self._lines()
         intents = await asyncio.to_thread(Intents, bundle.intents)
 
-        privacy = Privacy(settings, self._clock)
-        privacy.open()
-        self._stack.callback(privacy.close)
-        store = SqliteStore(settings.store.path, self._clock, self._meter, vault=privacy.vault)
-        await store.open()
-        self._stack.push_async_callback(store.aclose)
+        premises = Premises(settings, self._clock, self._meter)
+        await premises.open()
+        self._stack.push_async_callback(premises.aclose)
+        store = premises.store
+        ticker = Ticker(self._meter)
+        leases = await self._join(store, ticker)
 
         if settings.telemetry.metrics_port:
             self._serve_metrics(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
@@ -139,7 +130,7 @@ class Service:
             lambda: gateway.up,
             settings.sms.receipt_patience,
         )
-        await self._background(store, gateway, agent)
+        await self._background(store, leases, ticker, gateway, agent)
         await self._supervise()
         await self._serve_agi(store, key)
 
@@ -168,9 +159,53 @@ class Service:
             no_input=settings.calls.no_input,
         )
         calls.use(tools)
-        self._stack.push_async_callback(client.aclose)
-        await client.start()
+        await self._take_calls(leases, client)
         self._calls = calls
+
+    async def _join(self, store: EventStore, ticker: Ticker) -> Leaseholder:
+        """Become one of the workers; on SQLite the only one."""
+        ttl = self._settings.store.lease
+        worker = await store.join(ttl, alone=True)
+        leases = Leaseholder(store, ttl, self._meter, self._fail)
+        leases.needs(worker, "the others took this worker for dead, and have its work: restart it")
+        self._stack.push_async_callback(leases.release)
+        ticker.every(ttl / 3, "leases", leases.keep)
+        ticker.start()
+        self._stack.push_async_callback(ticker.aclose)
+        return leases
+
+    async def _take_calls(self, leases: Leaseholder, client: AriClient) -> None:
+        """Take the calls of the PBX; or stand by until the worker that has them is gone."""
+        pbx = self._settings.pbx
+        name = f"ari:{pbx.url.partition('://')[2]}:{pbx.app}"
+        self._stack.push_async_callback(client.aclose)
+
+        async def start(fence: Fence) -> None:
+            leases.needs(
+                fence, f"another worker has taken the calls of {pbx.url}: restart this one"
+            )
+            await client.start()
+
+        fence = await leases.fence(name)
+        if fence is not None:
+            await start(fence)
+            return
+        logger.warning("another worker has the calls of %s: this one stands by", pbx.url)
+
+        async def stand_by() -> None:
+            while True:
+                await asyncio.sleep(self._settings.store.lease / 4)
+                try:
+                    fence = await leases.fence(name)
+                except StoreUnavailable as error:
+                    logger.error("standing by waits: %s", error)
+                    continue
+                if fence is not None:
+                    logger.warning("this worker takes the calls of %s", pbx.url)
+                    await start(fence)
+                    return
+
+        self._spawn(stand_by, "standby")
 
     async def _lines(self) -> RtpLines:
         """Lines for as many calls as may come; that there can be one is tried now."""
@@ -273,7 +308,14 @@ class Service:
         if up.exception() is not None:
             logger.warning("the carrier cannot be reached; texts are not offered until it can be")
 
-    async def _background(self, store: SqliteStore, gateway: SmsGateway, agent: Agent) -> None:
+    async def _background(
+        self,
+        store: EventStore,
+        leases: Leaseholder,
+        ticker: Ticker,
+        gateway: SmsGateway,
+        agent: Agent,
+    ) -> None:
         sms = self._settings.sms
         retry = RetryPolicy(sms.retry_first, sms.retry_longest, sms.retry_attempts)
         folder = self._settings.handoff.folder or self._settings.store.path.parent / "handoffs"
@@ -286,35 +328,80 @@ class Service:
                 "handoff": HandoffDelivery([FileDrop(folder)], self._meter, RetryPolicy()),
             },
         )
-        replies = Replies(store, agent, self._clock, self._meter)
+        replies = Replies(store, agent, self._clock, self._meter, lambda: leases.fence("replies"))
         overdue = Overdue(store, self._clock, self._meter)
-        ticker = Ticker(self._meter)
-        ticker.every(1.0, "timers", overdue.run_once)
-        ticker.every(1.0, "seal", _sealing(self._settings, store, self._clock))
-        ticker.start()
-        self._stack.push_async_callback(ticker.aclose)
+        seals = sealer(self._settings, store, self._clock)
+        orphans = Orphans(store.bury, store, agent, self._meter)
+
+        async def seal(fence: Fence) -> None:
+            await seals.run_once(fence)
+
+        ticker.every(self._settings.store.lease / 3, "orphans", orphans.run_once)
+        ticker.every(1.0, "timers", leases.only("timers", overdue.run_once))
+        ticker.every(1.0, "seal", leases.only("sealer", seal))
         # Taken down in reverse: what was claimed last is waited for as well.
         self._stack.push_async_callback(relay.drain)
         self._run(relay.run, relay.stop, "outbox")
         self._run(replies.run, replies.stop, "replies")
+        models = store.read_models()
+
+        async def project(fence: Fence) -> None:
+            while await models.run_once(fence):
+                pass
+
+        ticker.every(1.0, "projections", leases.only("projections", project))
+        self._relay_events(store, leases)
+
+    def _relay_events(self, store: EventStore, leases: Leaseholder) -> None:
+        to = destination(self._settings)
+        if to is None:
+            return
+        feed = Feed(store, to, self._meter, "relay")
+        if isinstance(to, JetStream):
+            self._stack.push_async_callback(to.aclose)
+
+        async def turns() -> None:
+            while not feed.stopped:
+                try:
+                    fence = await leases.fence("relay")
+                except StoreUnavailable as error:
+                    logger.error("the relay of events waits: %s", error)
+                    fence = None
+                if fence is None:
+                    await asyncio.sleep(1.0)
+                else:
+                    await feed.run(fence)
+
+        self._run(turns, feed.stop, "relay")
 
     def _run(self, run: Callable[[], Awaitable[None]], stop: Callable[[], None], name: str) -> None:
         """A loop for as long as the service lives; one that ends by itself ends the service."""
-
-        async def live() -> None:
-            try:
-                await run()
-            except Exception as error:
-                logger.exception("%s failed", name)
-                self._fail(f"{name} failed: {error}")
-
-        task = asyncio.create_task(live(), name=name)
+        task = asyncio.create_task(self._live(run, name), name=name)
 
         async def end() -> None:
             stop()
             await task
 
         self._stack.push_async_callback(end)
+
+    def _spawn(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        """Something that ends by itself, or with the service."""
+        task = asyncio.create_task(self._live(run, name), name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+    async def _live(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        try:
+            await run()
+        except SegueError as error:
+            self._fail(f"{name} failed: {error}")
+        except Exception as error:
+            logger.exception("%s failed", name)
+            self._fail(f"{name} failed: {error}")
 
     async def _supervise(self) -> None:
         ami = self._settings.ami
@@ -328,7 +415,7 @@ class Service:
         supervision.start()
         self._stack.push_async_callback(supervision.aclose)
 
-    async def _serve_agi(self, store: SqliteStore, key: bytes) -> None:
+    async def _serve_agi(self, store: EventStore, key: bytes) -> None:
         agi = self._settings.agi
         if not agi.port:
             return
@@ -366,123 +453,6 @@ class _Nobody:
 
     def prompt_ended(self, at: float) -> None:
         """See the port AudioSink."""
-
-
-class Privacy:
-    """The keys of one installation, and what is done with them."""
-
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Nothing is opened yet; SettingsError if the key-encryption key cannot be used."""
-        limits = settings.privacy
-        windows = {
-            "identity": limits.identity_days,
-            "words": limits.words_days,
-            "texts": limits.texts_days,
-            "records": limits.records_days,
-        }
-        folder = settings.store.path.parent
-        schedule = Schedule(windows)
-        self._keys = KeyDatabase(folder / "keys.db", _kek(settings), clock, os.urandom)
-        ledger = LedgerFile(folder / "erasures.jsonl")
-        self.vault = Vault(self._keys, schedule, clock, os.urandom)
-        self.erasure = Erasure(self._keys, ledger, schedule, clock)
-
-    def open(self) -> None:
-        """Open the keys; a backup that revived erased ones is put right before anything is read."""
-        self._keys.open()
-        self.erasure.reapply()
-
-    def close(self) -> None:
-        """Close the keys."""
-        self._keys.close()
-
-
-def load_bundle(settings: Settings) -> Bundle:
-    """The policy bundle that the settings name; BundleError or SettingsError."""
-    path = settings.policy.bundle or EXAMPLE_BUNDLE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"[policy] bundle: cannot read {path}: {error}") from None
-    try:
-        return read_bundle(text)
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from None
-
-
-def load_model(settings: Settings) -> ModelFacts:
-    """The speech model that the settings name; ModelUnavailable."""
-    return load_model_facts(settings.speech.model_path or mini_model_path())
-
-
-def subject_key(settings: Settings) -> bytes:
-    """The key of the pseudonyms: from the settings, else made once beside the database."""
-    store = settings.store
-    given = read_secret(store.subject_key_file, "subject_key", "store.subject_key_file")
-    if given is None:
-        return _made_once(store.path.parent / "subject.key").encode()
-    if len(given) < 32:
-        raise SettingsError("store.subject_key_file: the key is shorter than 32 bytes")
-    return given.encode()
-
-
-def _kek(settings: Settings) -> bytes:
-    """The key-encryption key: from the settings, else made once beside the database."""
-    given = read_secret(settings.privacy.kek_file, "kek", "privacy.kek_file")
-    if given is None:
-        given = _made_once(settings.store.path.parent / "kek")
-    try:
-        kek = bytes.fromhex(given)
-    except ValueError:
-        kek = b""
-    if len(kek) != 32:
-        raise SettingsError("privacy.kek_file: the key must be 64 hex digits")
-    return kek
-
-
-def sealer(settings: Settings, store: SqliteStore, clock: Clock) -> Sealer:
-    """The sealer of this installation; its key is made once, its verifier key lies beside it."""
-    folder = settings.store.path.parent
-    try:
-        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_made_once(folder / "seal.key")))
-    except ValueError:
-        raise SettingsError(f"{folder / 'seal.key'} is not 64 hex digits: restore it") from None
-    # Of the key, so that no two installations sign under one name by accident.
-    public = key.public_key().public_bytes_raw()
-    origin = settings.audit.origin or f"segue-{public[:4].hex()}"
-    written = f"{VerifierKey.of(origin, key)}\n"
-    path = folder / "seal.pub"
-    try:
-        if not path.exists() or path.read_text(encoding="utf-8") != written:
-            path.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from None
-    anchors = [AnchorFile(settings.audit.anchor)] if settings.audit.anchor else []
-    return Sealer(store.seals(), origin, key, clock, anchors)
-
-
-def _sealing(settings: Settings, store: SqliteStore, clock: Clock) -> Callable[[], Awaitable[None]]:
-    made = sealer(settings, store, clock)
-
-    async def tick() -> None:
-        await made.run_once()
-
-    return tick
-
-
-def _made_once(path: Path) -> str:
-    """A random key of 64 hex digits, for the service's eyes only."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32))
-        return path.read_text(encoding="ascii")
-    except OSError as error:
-        raise StoreUnavailable(
-            f"cannot make {path} ({error.strerror}): make the folder writable for the service"
-        ) from None
 
 
 def _need(secret: str | None, sentence: str) -> str:

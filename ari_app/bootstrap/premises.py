@@ -1,0 +1,202 @@
+"""What lies on the disk of an installation: its database, its keys, its policy and its model."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ari_app.bootstrap.outside import anchors
+from ari_app.config import Settings, read_secret
+from ari_app.errors import BundleError, SettingsError, StoreUnavailable
+from ari_app.ledger.note import VerifierKey
+from ari_app.policy.bundle import Bundle, read_bundle
+from ari_app.ports import Clock, Meter
+from ari_app.privacy.erasure import Erasure
+from ari_app.privacy.ports import Mode
+from ari_app.privacy.retention import Schedule
+from ari_app.privacy.sealing import Sealer
+from ari_app.privacy.vault import Vault
+from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
+from ari_app.store.engine import Engine
+from ari_app.store.erasures import LedgerFile
+from ari_app.store.keys import KeyDatabase
+from ari_app.store.postgres import PostgresEngine
+from ari_app.store.sqlite import SqliteEngine
+from ari_app.store.store import EventStore
+
+EXAMPLE_BUNDLE = Path(__file__).parent.parent / "policy" / "bundles" / "harbour-clinic.yaml"
+
+
+def load_bundle(settings: Settings) -> Bundle:
+    """The policy bundle that the settings name; BundleError or SettingsError."""
+    path = settings.policy.bundle or EXAMPLE_BUNDLE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"[policy] bundle: cannot read {path}: {error}") from None
+    try:
+        return read_bundle(text)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def load_model(settings: Settings) -> ModelFacts:
+    """The speech model that the settings name; ModelUnavailable."""
+    return load_model_facts(settings.speech.model_path or mini_model_path())
+
+
+class Privacy:
+    """The keys of one installation, and what is done with them."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Nothing is opened yet; SettingsError if the key-encryption key cannot be used."""
+        limits = settings.privacy
+        windows = {
+            "identity": limits.identity_days,
+            "words": limits.words_days,
+            "texts": limits.texts_days,
+            "records": limits.records_days,
+        }
+        folder = settings.store.path.parent
+        schedule = Schedule(windows)
+        self._keys = KeyDatabase(folder / "keys.db", _kek(settings), clock, os.urandom)
+        ledger = LedgerFile(folder / "erasures.jsonl")
+        self.vault = Vault(self._keys, schedule, clock, os.urandom)
+        self.erasure = Erasure(self._keys, ledger, schedule, clock)
+
+    def open(self) -> None:
+        """Open the keys; a backup that revived erased ones is put right before anything is read."""
+        self._keys.open()
+        self.erasure.reapply()
+
+    def close(self) -> None:
+        """Close the keys."""
+        self._keys.close()
+
+
+class Premises:
+    """The keys and the store of one installation, opened and closed together."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, meter: Meter, *, read_only: bool = False
+    ) -> None:
+        """Nothing is opened yet; SettingsError if a key or an address cannot be used."""
+        self._settings = settings
+        self.privacy = Privacy(settings, clock)
+        # Another one at each start, and told apart in logs.
+        worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.store = EventStore(
+            engine(settings, clock, read_only=read_only),
+            clock,
+            meter,
+            worker=worker,
+            vault=self.privacy.vault,
+        )
+
+    async def open(self) -> None:
+        """The keys first. StoreUnavailable, also if the database is of another installation."""
+        if self.store.engine.read_only:
+            # Before a key is made that would belong to nothing.
+            self.store.engine.open()
+        self.privacy.open()
+        try:
+            await self.store.open()
+            mark = hmac.new(subject_key(self._settings), b"segue installation", hashlib.sha256)
+            await self.store.belongs_to(mark.hexdigest()[:32])
+            if not self.store.engine.read_only:
+                await self._bury_again()
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _bury_again(self) -> None:
+        """What a restored backup has revived of payloads that were erased."""
+        for entry in self.privacy.erasure.erased():
+            if entry.mode is Mode.TOMBSTONE:
+                await self.store.tombstone(entry.owner, entry.at)
+
+    async def aclose(self) -> None:
+        """Write what waits, and close both."""
+        await self.store.aclose()
+        self.privacy.close()
+
+
+def engine(settings: Settings, clock: Clock, *, read_only: bool = False) -> Engine:
+    """The database that the settings name, not opened yet; SettingsError."""
+    store = settings.store
+    if not store.url:
+        return SqliteEngine(store.path, clock, read_only=read_only)
+    password = read_secret(store.password_file, "database_password", "store.password_file")
+    try:
+        return PostgresEngine(
+            store.url, schema=store.schema_name, password=password, read_only=read_only
+        )
+    except ValueError as error:
+        raise SettingsError(f"[store] schema: {error}") from None
+
+
+def subject_key(settings: Settings) -> bytes:
+    """The key of the pseudonyms: from the settings, else made once beside the database."""
+    store = settings.store
+    given = read_secret(store.subject_key_file, "subject_key", "store.subject_key_file")
+    if given is None:
+        return _made_once(store.path.parent / "subject.key").encode()
+    if len(given) < 32:
+        raise SettingsError("store.subject_key_file: the key is shorter than 32 bytes")
+    return given.encode()
+
+
+def _kek(settings: Settings) -> bytes:
+    """The key-encryption key: from the settings, else made once beside the database."""
+    given = read_secret(settings.privacy.kek_file, "kek", "privacy.kek_file")
+    if given is None:
+        given = _made_once(settings.store.path.parent / "kek")
+    try:
+        kek = bytes.fromhex(given)
+    except ValueError:
+        kek = b""
+    if len(kek) != 32:
+        raise SettingsError("privacy.kek_file: the key must be 64 hex digits")
+    return kek
+
+
+def sealer(settings: Settings, store: EventStore, clock: Clock) -> Sealer:
+    """The sealer of this installation; its key is made once, its verifier key lies beside it."""
+    folder = settings.store.path.parent
+    try:
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_made_once(folder / "seal.key")))
+    except ValueError:
+        raise SettingsError(f"{folder / 'seal.key'} is not 64 hex digits: restore it") from None
+    # Of the key, so that no two installations sign under one name by accident.
+    public = key.public_key().public_bytes_raw()
+    origin = settings.audit.origin or f"segue-{public[:4].hex()}"
+    written = f"{VerifierKey.of(origin, key)}\n"
+    path = folder / "seal.pub"
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8") != written:
+            path.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from None
+    return Sealer(store.seals(), origin, key, clock, anchors(settings, clock))
+
+
+def _made_once(path: Path) -> str:
+    """A random key of 64 hex digits, for the service's eyes only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(32))
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"cannot make {path} ({error.strerror}): make the folder writable for the service"
+        ) from None

@@ -1,0 +1,93 @@
+"""Keeps the leases of this worker, and lets what there may be only one of run under one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from ari_app.errors import LeaseLost, StoreUnavailable
+from ari_app.ports import Fence, Leases, Meter
+
+logger = logging.getLogger(__name__)
+
+
+class Leaseholder:
+    """Call `keep` about three times in each `ttl` seconds."""
+
+    def __init__(
+        self, leases: Leases, ttl: float, meter: Meter, on_lost: Callable[[str], None]
+    ) -> None:
+        """`on_lost` hears of leases that this process cannot live without (see `needs`)."""
+        self._leases = leases
+        self._ttl = ttl
+        self._meter = meter
+        self._on_lost = on_lost
+        self._held: dict[str, Fence] = {}
+        self._needed: dict[str, str] = {}
+
+    def needs(self, fence: Fence, loss: str) -> None:
+        """Keep this one too; `loss` is said to `on_lost` when somebody else has it."""
+        self._held[fence.name] = fence
+        self._needed[fence.name] = loss
+
+    async def fence(self, name: str) -> Fence | None:
+        """The lease, taken if it is free; None while another worker has it."""
+        fence = self._held.get(name) or await self._leases.lease(name, self._ttl)
+        if fence is not None and name not in self._held:
+            self._held[name] = fence
+            logger.info("this worker has the lease %s now", name)
+        self._meter.gauge("segue_lease_held", 0 if fence is None else 1, lease=_kind(name))
+        return fence
+
+    def only(
+        self, name: str, run: Callable[[Fence], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Does nothing while another worker has the lease."""
+
+        async def tick() -> None:
+            fence = await self.fence(name)
+            if fence is None:
+                return
+            try:
+                await run(fence)
+            except LeaseLost:
+                self._drop(fence)
+
+        return tick
+
+    async def keep(self) -> None:
+        """Renew all that are held."""
+        if not self._held:
+            return
+        try:
+            for lost in await self._leases.renew(list(self._held.values()), self._ttl):
+                self._drop(lost)
+        except LeaseLost:
+            for fence in list(self._held.values()):
+                self._drop(fence)
+        except StoreUnavailable as error:
+            # Nobody else can take them either while the database is away.
+            logger.error("leases cannot be renewed: %s", error)
+
+    async def release(self) -> None:
+        """Give all of them up, last taken first, so that the next worker need not wait."""
+        while self._held:
+            _, fence = self._held.popitem()
+            self._meter.gauge("segue_lease_held", 0, lease=_kind(fence.name))
+            try:
+                await self._leases.release(fence)
+            except (StoreUnavailable, LeaseLost) as error:
+                logger.warning("the lease %s could not be given up: %s", fence.name, error)
+
+    def _drop(self, fence: Fence) -> None:
+        if self._held.pop(fence.name, None) is None:
+            return
+        self._meter.gauge("segue_lease_held", 0, lease=_kind(fence.name))
+        logger.warning("the lease %s is lost: another worker has it", fence.name)
+        if loss := self._needed.pop(fence.name, None):
+            self._on_lost(loss)
+
+
+def _kind(name: str) -> str:
+    """Few enough for a label: `ari:http://…` is `ari`."""
+    return name.partition(":")[0]
