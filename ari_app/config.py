@@ -126,7 +126,9 @@ class Store(Section):
         None, description="password for `url`; else the systemd credential `database_password`"
     )
     schema_name: str = Field(
-        "segue", description="schema in the database of `url`; give each tenant its own"
+        "segue",
+        pattern="^[a-z][a-z0-9_]{0,30}$",
+        description="schema in the database of `url`; give each tenant its own",
     )
     lease: float = Field(
         4.0,
@@ -148,6 +150,20 @@ class Privacy(Section):
         None,
         description="key-encryption key, 64 hex digits; else the systemd credential `kek`, else "
         "made once beside the database",
+    )
+    keys_url: str = Field(
+        "",
+        description="PostgreSQL database of the keys, for workers on several hosts; empty: keys.db "
+        "beside `store.path`",
+    )
+    keys_password_file: Path | None = Field(
+        None, description="password for `keys_url`; else the systemd credential `keys_password`"
+    )
+    ledger_url: str = Field(
+        "", description="PostgreSQL database of the erasure ledger; needed with `keys_url`"
+    )
+    ledger_password_file: Path | None = Field(
+        None, description="password for `ledger_url`; else the credential `ledger_password`"
     )
     identity_days: int = Field(395, ge=1, description="days that phone numbers are kept")
     words_days: int = Field(90, ge=1, description="days that spoken words are kept")

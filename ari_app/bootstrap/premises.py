@@ -25,9 +25,11 @@ from ari_app.privacy.sealing import Sealer
 from ari_app.privacy.vault import Vault
 from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
 from ari_app.store.engine import Engine
-from ari_app.store.erasures import LedgerFile
+from ari_app.store.erasures import LedgerFile, copy
 from ari_app.store.keys import KeyDatabase
-from ari_app.store.postgres import PostgresEngine
+from ari_app.store.postgres import PostgresEngine, same_database
+from ari_app.store.postgres_keys import PostgresKeys
+from ari_app.store.postgres_ledger import LedgerTable
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 
@@ -64,21 +66,70 @@ class Privacy:
             "texts": limits.texts_days,
             "records": limits.records_days,
         }
-        folder = settings.store.path.parent
         schedule = Schedule(windows)
-        self._keys = KeyDatabase(folder / "keys.db", _kek(settings), clock, os.urandom)
-        ledger = LedgerFile(folder / "erasures.jsonl")
+        self._keys = _keys(settings, clock)
+        self._file = LedgerFile(settings.store.path.parent / "erasures.jsonl")
+        self._table = _ledger_table(settings)
         self.vault = Vault(self._keys, schedule, clock, os.urandom)
-        self.erasure = Erasure(self._keys, ledger, schedule, clock)
+        self.erasure = Erasure(self._keys, self._table or self._file, schedule, clock)
 
     def open(self) -> None:
         """Open the keys; a backup that revived erased ones is put right before anything is read."""
         self._keys.open()
+        if self._table is not None:
+            # Each host keeps a copy; a table that an old backup was restored into learns from it.
+            copy(self._file, self._table)
         self.erasure.reapply()
 
     def close(self) -> None:
         """Close the keys."""
+        if self._table is not None:
+            with contextlib.suppress(StoreUnavailable):  # at the next opening, then
+                copy(self._table, self._file)
+            self._table.close()
         self._keys.close()
+
+
+def _keys(settings: Settings, clock: Clock) -> KeyDatabase | PostgresKeys:
+    privacy, folder = settings.privacy, settings.store.path.parent
+    if not privacy.keys_url:
+        return KeyDatabase(folder / "keys.db", _kek(settings), clock, os.urandom)
+    if settings.store.url and same_database(privacy.keys_url, settings.store.url):
+        raise SettingsError(
+            "[privacy] keys_url: keys must not lie in the database of the log, or one backup "
+            "would hold both: name another database"
+        )
+    password = read_secret(
+        privacy.keys_password_file, "keys_password", "privacy.keys_password_file"
+    )
+    return PostgresKeys(
+        privacy.keys_url,
+        _kek(settings),
+        clock,
+        os.urandom,
+        schema=f"{settings.store.schema_name}_keys",
+        password=password,
+    )
+
+
+def _ledger_table(settings: Settings) -> LedgerTable | None:
+    privacy = settings.privacy
+    if not privacy.ledger_url:
+        if privacy.keys_url:
+            raise SettingsError(
+                "[privacy] ledger_url: hosts that share keys must share the erasure ledger: set it"
+            )
+        return None
+    if privacy.keys_url and same_database(privacy.keys_url, privacy.ledger_url):
+        raise SettingsError(
+            "[privacy] ledger_url: the ledger must not be restored together with the keys: "
+            "name another database"
+        )
+    password = read_secret(
+        privacy.ledger_password_file, "ledger_password", "privacy.ledger_password_file"
+    )
+    schema = f"{settings.store.schema_name}_ledger"
+    return LedgerTable(privacy.ledger_url, schema, password=password)
 
 
 class Premises:
@@ -134,12 +185,9 @@ def engine(settings: Settings, clock: Clock, *, read_only: bool = False) -> Engi
     if not store.url:
         return SqliteEngine(store.path, clock, read_only=read_only)
     password = read_secret(store.password_file, "database_password", "store.password_file")
-    try:
-        return PostgresEngine(
-            store.url, schema=store.schema_name, password=password, read_only=read_only
-        )
-    except ValueError as error:
-        raise SettingsError(f"[store] schema: {error}") from None
+    return PostgresEngine(
+        store.url, schema=store.schema_name, password=password, read_only=read_only
+    )
 
 
 def subject_key(settings: Settings) -> bytes:
@@ -156,6 +204,10 @@ def subject_key(settings: Settings) -> bytes:
 def _kek(settings: Settings) -> bytes:
     """The key-encryption key: from the settings, else made once beside the database."""
     given = read_secret(settings.privacy.kek_file, "kek", "privacy.kek_file")
+    if given is None and settings.privacy.keys_url:
+        raise SettingsError(
+            "privacy.kek_file: hosts that share keys must have the same key-encryption key: set it"
+        )
     if given is None:
         given = _made_once(settings.store.path.parent / "kek")
     try:

@@ -386,3 +386,15 @@ def _in_progress(connection: psycopg.Connection, xid: str) -> bool:
 def _marked(text: str) -> bytes:
     """With the driver's marks. Our SQL has no `?` and no `%` of its own."""
     return text.replace("?", "%s").encode()
+
+
+def same_database(one: str, other: str) -> bool:
+    """Whether both addresses are of one database; StoreUnavailable if one cannot be read."""
+    try:
+        places = [psycopg.conninfo.conninfo_to_dict(url) for url in (one, other)]
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(
+            "not a PostgreSQL address: write postgresql://user@host/database"
+        ) from error
+    keys = ("host", "hostaddr", "port", "dbname", "service")
+    return [places[0].get(key) for key in keys] == [places[1].get(key) for key in keys]

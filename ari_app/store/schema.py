@@ -14,9 +14,6 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, MetaData, SQLModel
 
-#: Written into the database; a program opens no database of another number.
-SCHEMA_VERSION = 3
-
 
 # SQLite numbers rows by INTEGER PRIMARY KEY only; PostgreSQL's integer is too short for a log.
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
