@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from ari_app.conversation.events import Envelope, Event
 from ari_app.conversation.identity import E164
+from ari_app.conversation.state import Conversation
 
 # -- time, measuring, failing -----------------------------------------------------------------
 
@@ -430,8 +431,11 @@ class Store(Protocol):
     async def read(self, stream: str, after: int = 0) -> list[Envelope]:
         """The events of a stream in order."""
 
-    async def latest(self, subject: str) -> str | None:
-        """The subject's most recent stream."""
+    async def state(self, stream: str) -> Conversation:
+        """What the conversation is after all its events; of a long one not all are read."""
+
+    async def latest(self, *subjects: str) -> str | None:
+        """The stream that one of these subjects turned to last."""
 
     async def tail(self, consumer: str, limit: int = 100) -> list[Position]:
         """What this consumer has not seen yet, in log order."""

@@ -22,7 +22,6 @@ from ari_app.calls.registry import Calls
 from ari_app.calls.session import Instruments
 from ari_app.config import Settings, read_secret
 from ari_app.conversation.identity import E164
-from ari_app.conversation.state import fold
 from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.jobs.leases import Leaseholder
@@ -35,6 +34,7 @@ from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.ports import Fence, SmsGateway
 from ari_app.projections.feed import Feed
+from ari_app.projections.persons import Persons
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.gateway import SmppGateway
 from ari_app.speech.recognisers import AsrWorkers
@@ -421,12 +421,14 @@ class Service:
             return
         region = self._settings.calls.region or None
 
+        persons = Persons(store, self._clock)
+
         async def consent(caller: str, _did: str) -> str:
             number = E164.read(caller, region)
-            stream = await store.latest(number.subject(key)) if number else None
+            stream = await persons.latest(number.subject(key)) if number else None
             if stream is None:
                 return "unknown"
-            given = fold(await store.read(stream)).consent.get("texts")
+            given = (await store.state(stream)).consent.get("texts")
             return {True: "granted", False: "denied", None: "unknown"}[given]
 
         server = AgiServer(agi.host, agi.port, {"consent": consent})

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ari_app.agent.turn import Agent
 from ari_app.conversation.events import CallEnded, Event
-from ari_app.conversation.state import fold
 from ari_app.errors import Conflict
 from ari_app.ports import Effect, Meter, Store
 
@@ -37,7 +36,7 @@ class Orphans:
 
     async def _close(self, stream: str) -> None:
         while True:
-            state = fold(await self._store.read(stream))
+            state = await self._store.state(stream)
             call = state.calls[-1] if state.calls else ""
             events: list[Event] = [CallEnded(call=call, cause="lost", statistics={})]
             effects: list[Effect] = []

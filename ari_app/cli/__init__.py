@@ -230,6 +230,36 @@ def subject_holds(config: Config = None, as_json: AsJson = False) -> None:
     subjects.holds(config, as_json)
 
 
+@subject_app.command("join")
+def subject_join(
+    number: Annotated[str, typer.Argument(help="A phone number of the person.")],
+    other: Annotated[str, typer.Argument(help="Another one of the same person.")],
+    config: Config = None,
+    reason: Annotated[
+        str, typer.Option(help="operator, proved, same_number_changed.")
+    ] = "operator",
+) -> None:
+    """Make two numbers one person: texts of both join one conversation."""
+    from ari_app.cli import subjects
+
+    subjects.join(config, number, other, reason)
+
+
+@subject_app.command("part")
+def subject_part(
+    number: Annotated[str, typer.Argument(help="A phone number.")],
+    other: Annotated[str, typer.Argument(help="The one that it was joined with.")],
+    config: Config = None,
+    reason: Annotated[
+        str, typer.Option(help="operator, mistaken, number_reassigned.")
+    ] = "mistaken",
+) -> None:
+    """Undo a join."""
+    from ari_app.cli import subjects
+
+    subjects.part(config, number, other, reason)
+
+
 @app.command()
 def retention(
     config: Config = None,

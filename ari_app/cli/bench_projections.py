@@ -11,15 +11,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
-
 from ari_app.ports import Fence
 from ari_app.projections.ports import Page
-from ari_app.store import read_models as read_models  # makes the tables known
-from ari_app.store.engine import Engine, Link, Row
+from ari_app.store.engine import Link, Row
 from ari_app.store.projecting import ReadModels
 from ari_app.store.queries import Queries
-from ari_app.store.schema import Table
 from ari_app.store.sqlite import SqliteLink
 
 _NOON = 1_795_176_000_000_000
@@ -134,14 +130,6 @@ class PageTimes:
 
     median: float
     worst: float
-
-
-def make_tables(engine: Engine) -> None:
-    """The tables that are not there yet."""
-    with engine.alchemy().connect() as connection:
-        connection.execute(text("BEGIN"))  # all in one: each by itself would wait for the disk
-        Table.metadata.create_all(connection)
-        connection.execute(text("COMMIT"))
 
 
 def fill_log(link: Link, events: int, first: int = 0) -> int:

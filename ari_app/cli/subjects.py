@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import typer
@@ -19,6 +20,7 @@ from ari_app.conversation.events import HandoffRecorded
 from ari_app.conversation.identity import E164
 from ari_app.errors import SettingsError
 from ari_app.privacy.ports import Mode, Reason
+from ari_app.projections.persons import Persons
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -30,8 +32,9 @@ def export(config: Path | None, number: str) -> None:
     subject = _subject(settings, number)
 
     async def read(store: EventStore) -> list[dict[str, object]]:
-        streams = await store.streams_of(subject)
-        return [as_plain(e) for stream in streams for e in await store.read(stream)]
+        person = await Persons(store, SystemClock()).of(subject)
+        found = [await store.streams_of(one) for one in sorted(person.subjects)]
+        return [as_plain(e) for streams in found for s in streams for e in await store.read(s)]
 
     for event in asyncio.run(reading(settings, read)):
         typer.echo(json.dumps(event, ensure_ascii=False))
@@ -45,7 +48,7 @@ def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: 
     if not sure:
         masked = _number(settings, number).masked
         typer.confirm(f"Erase what is known of {masked} for ever?", abort=True)
-    keys, files, buried = asyncio.run(_erase(settings, subject, why, tombstone))
+    keys, buried, files = asyncio.run(_erase(settings, subject, why, tombstone))
     payloads = f"{buried} payloads are replaced by their hashes, " if tombstone else ""
     Console().print(
         f"{keys} keys of {subject} are shredded, {payloads}{files} hand-off files are removed. "
@@ -56,19 +59,60 @@ def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: 
 async def _erase(
     settings: Settings, subject: str, reason: Reason, tombstone: bool
 ) -> tuple[int, int, int]:
+    """Every subject that is this person; how many keys, payloads and files are gone."""
     clock = SystemClock()
-    premises = Premises(settings, clock, PrometheusMeter())
-    await premises.open()
-    try:
-        files = await _dropped(settings, premises.store, subject)
-        mode = Mode.TOMBSTONE if tombstone else Mode.SHRED
-        keys = await asyncio.to_thread(premises.privacy.erasure.erase, subject, mode, reason)
-        buried = await premises.store.tombstone(subject, clock.now()) if tombstone else 0
-    finally:
-        await premises.aclose()
+    mode = Mode.TOMBSTONE if tombstone else Mode.SHRED
+    keys = buried = 0
+    files: list[Path] = []
+    async with _premises(settings) as premises:
+        for one in sorted((await Persons(premises.store, clock).of(subject)).subjects):
+            files += await _dropped(settings, premises.store, one)
+            keys += len(await asyncio.to_thread(premises.privacy.erasure.erase, one, mode, reason))
+            if tombstone:
+                buried += await premises.store.tombstone(one, clock.now())
     for file in files:
         file.unlink(missing_ok=True)
-    return len(keys), len(files), buried
+    return keys, buried, len(files)
+
+
+def join(config: Path | None, number: str, other: str, reason: str) -> None:
+    """Make two numbers one person."""
+    settings = load(config)
+    one, two = _subject(settings, number), _subject(settings, other)
+
+    async def run() -> int:
+        async with _premises(settings) as premises:
+            persons = Persons(premises.store, SystemClock())
+            return len((await persons.join(one, two, reason=reason, by=_operator())).subjects)
+
+    Console().print(f"{one} and {two} are one person now, of {_said(run)} subjects.")
+
+
+def part(config: Path | None, number: str, other: str, reason: str) -> None:
+    """Undo what `join` did."""
+    settings = load(config)
+    one, two = _subject(settings, number), _subject(settings, other)
+
+    async def run() -> int:
+        async with _premises(settings) as premises:
+            persons = Persons(premises.store, SystemClock())
+            return await persons.part(one, two, reason=reason, by=_operator())
+
+    if not _said(run):
+        raise SettingsError(f"{one} and {two} were not joined")
+    Console().print(f"{one} and {two} are parted.")
+
+
+def _said(run: Callable[[], Coroutine[None, None, int]]) -> int:
+    try:
+        return asyncio.run(run())
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _operator() -> str:
+    """Who sits at the terminal, for the log: a name of the system, never of the caller."""
+    return f"operator:{getpass.getuser()}"
 
 
 def hold(config: Path | None, number: str, reason: str) -> None:
@@ -129,6 +173,16 @@ async def _dropped(settings: Settings, store: EventStore, subject: str) -> list[
         for envelope in await store.read(stream)
         if isinstance(envelope.event, HandoffRecorded)
     ]
+
+
+@contextlib.asynccontextmanager
+async def _premises(settings: Settings) -> AsyncIterator[Premises]:
+    premises = Premises(settings, SystemClock(), PrometheusMeter())
+    await premises.open()
+    try:
+        yield premises
+    finally:
+        await premises.aclose()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from ari_app.conversation.events import ReceiptOverdue
-from ari_app.conversation.state import fold
 from ari_app.ports import Clock, Fence, Meter, Store, Timer
 
 logger = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ class Overdue:
             if timer.kind != KIND:
                 continue
             id = timer.id.removeprefix(f"{KIND}:")
-            message = fold(await self._store.read(timer.stream)).messages.get(id)
+            message = (await self._store.state(timer.stream)).messages.get(id)
             if message is not None and not message.state.final:
                 self._meter.count("segue_sms_receipts_overdue_total")
                 logger.warning("message %s is %s: no receipt came", id, message.state.value)

@@ -6,7 +6,6 @@ import logging
 
 from ari_app.conversation.events import TextDelayed, TextRefused, TextSightLost, TextSubmitted
 from ari_app.conversation.identity import E164
-from ari_app.conversation.state import fold
 from ari_app.errors import SmsRefused, SmsUnknown, StoreUnavailable
 from ari_app.outbox.relay import Settlement
 from ari_app.outbox.retry import RetryPolicy
@@ -33,7 +32,7 @@ class TextSender:
             return self._lost(job, "the process ended while it was being sent")
         if not job.payload.get("despite_refusal"):
             try:
-                state = fold(await self._store.read(job.stream))
+                state = await self._store.state(job.stream)
             except StoreUnavailable as error:
                 logger.error("message %s waits: %s", job.id, error)
                 return Settlement([], retry_in=self._retry.first)

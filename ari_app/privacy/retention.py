@@ -19,6 +19,10 @@ from ari_app.privacy.ports import KeyFacts, Period
 
 DAY = 24 * 3600 * 1_000_000
 
+#: The class of what is made of all others: kept no longer than the shortest of them, and gone as
+#: soon as any key of its owner goes, since it may hold what that key has sealed.
+SNAPSHOTS = "snapshots"
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -32,6 +36,8 @@ class Schedule:
         for name, days in {**self.windows, "a period": self.period_days}.items():
             if days < 1:
                 raise ValueError(f"{name} must be kept for one day or more, not {days}")
+        shortest = min(self.windows.values(), default=self.period_days)
+        object.__setattr__(self, "windows", {SNAPSHOTS: shortest, **self.windows})
         lengths = {c: min(days, self.period_days) * DAY for c, days in self.windows.items()}
         object.__setattr__(self, "_lengths", lengths)
 
@@ -53,7 +59,11 @@ def due(
     keys: Iterable[KeyFacts], schedule: Schedule, now: int, held: Collection[str]
 ) -> list[KeyFacts]:
     """The keys to shred now."""
-    return [key for key in keys if _is_due(key, schedule, now) and key.owner not in held]
+    keys = list(keys)
+    late = [key for key in keys if _is_due(key, schedule, now) and key.owner not in held]
+    owners = {key.owner for key in late}
+    also = [key for key in keys if key.data_class == SNAPSHOTS and key.owner in owners]
+    return list(dict.fromkeys(late + also))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,10 @@ def tally(
 ) -> dict[str, Tally]:
     """The dry run: by data class, how many keys `due` would name."""
     counts: dict[str, list[int]] = {}
+    keys = list(keys)
+    going = set(due(keys, schedule, now, held))
     for key in keys:
-        column = 2 if not _is_due(key, schedule, now) else 1 if key.owner in held else 0
+        column = 0 if key in going else 1 if _is_due(key, schedule, now) else 2
         counts.setdefault(key.data_class, [0, 0, 0])[column] += 1
     return {data_class: Tally(*row) for data_class, row in sorted(counts.items())}
 

@@ -38,12 +38,12 @@ from ari_app.conversation.events import (
     TextSightLost,
     TextSubmitted,
 )
+from ari_app.projections.figures import figures_of
 from ari_app.projections.parts import Part, part_after
 from ari_app.projections.plain import plain
 from ari_app.projections.ports import CallRow, ConversationRow, HandoffRow, MessageRow
 
 _HOUR = 3_600_000_000
-_TEXTS = "texts"  # the purpose of a consent to be texted
 
 # Where an event says which call, text or hand-off it is about.
 _CALL, _MESSAGE, _HANDOFF = "call", "message", "handoff"
@@ -163,8 +163,7 @@ def conversation_after(
         row = _opened(fact)
     changed: dict[str, Any] = {
         "subject": fact.subject,
-        # On a server two workers' events may stand in the log in another order than their
-        # numbers say.
+        # The clocks of two workers differ: neither ever goes back.
         "touched": max(row.touched, fact.at),
         "sequence": max(row.sequence, fact.sequence),
     }
@@ -279,42 +278,3 @@ def _pending(part: Part | None) -> int:
 def _with(channels: str, channel: str) -> str:
     known = set(channels.split(",")) if channels else set()
     return channels if channel in known else ",".join(sorted(known | {channel}))
-
-
-def figures_of(
-    event: Event | None, before: Part | None, after: Part | None
-) -> list[tuple[str, str]]:
-    """(name, label) of what is to be counted once."""
-    match after:
-        case CallRow():
-            figures = _of_call(before, after)
-        case MessageRow() if not isinstance(before, MessageRow) or before.state != after.state:
-            figures = [(_TEXTS, after.state)]
-        case HandoffRow() if not isinstance(before, HandoffRow) or before.state != after.state:
-            figures = [("handoffs", after.state)]
-        case _:
-            figures = []
-    match event:
-        case CallerSpoke() | KeyPressed():
-            figures.append(("turns", ""))
-        case TextReceived():
-            figures += [("turns", ""), (_TEXTS, "received")]
-        case DecisionMade(rule=rule, actions=actions):
-            figures.append(("decisions", plain(rule)))
-            if "miss" in actions:
-                figures.append(("misses", ""))
-        case _:
-            pass
-    return figures
-
-
-def _of_call(before: Part | None, after: CallRow) -> list[tuple[str, str]]:
-    was = before if isinstance(before, CallRow) else None
-    figures = [] if was else [("calls", "")]
-    if after.answered_at is not None and (was is None or was.answered_at is None):
-        figures.append(("answered", ""))
-    if after.exit is not None and (was is None or was.exit is None):
-        figures.append(("left", after.exit))
-    if after.ended_at is not None and (was is None or was.ended_at is None):
-        figures.append(("ended", after.cause or ""))
-    return figures

@@ -47,6 +47,11 @@ _ADVICE = {
 }
 
 
+# One that writes holds the leases that it was checked against: a process that froze in it must not
+# keep them from the others for longer than they last.
+_BEGIN = """
+    BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s';
+    SELECT pg_current_xact_id()::text"""
 # Each commit of a connection leaves its number in a row of the connection's own. The number of a
 # transaction alone proves nothing: a server that was killed may give it to another one.
 _MARK = sql.SQL("""
@@ -103,8 +108,9 @@ class PostgresLink:
             self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return
         # Its id, so that it can be asked for should the answer to the commit be lost.
-        cursor = self.connection.execute("BEGIN; SELECT pg_current_xact_id()::text")
-        cursor.nextset()
+        cursor = self.connection.execute(_BEGIN)
+        while cursor.nextset():
+            pass
         self._xid = cursor.fetchall()[0][0]
 
     def commit(self) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, MetaData, SQLModel
 
-
 # SQLite numbers rows by INTEGER PRIMARY KEY only; PostgreSQL's integer is too short for a log.
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 # A place in the log: on PostgreSQL its transaction is part of it, which needs more than 64 bits.
@@ -59,7 +58,6 @@ class StreamRow(Table, table=True):
     __tablename__ = "stream"
     __table_args__ = (
         Index("stream_of_subject", "subject", "turned"),
-        Index("stream_touched", "touched"),
         Index("stream_holder", "holder"),
     )
 
@@ -72,6 +70,16 @@ class StreamRow(Table, table=True):
     touched: int = Field(sa_column=Column(BigInteger, nullable=False))
     # The worker that has a live call here.
     holder: str | None = None
+
+
+class SnapshotRow(Table, table=True):
+    """The state of a long conversation at some event of it; made anew from the log at any time."""
+
+    __tablename__ = "snapshot"
+
+    stream: str = Field(primary_key=True)
+    sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    payload: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class OutboxRow(Table, table=True):

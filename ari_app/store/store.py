@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from ari_app.conversation.events import Envelope, Event
+from ari_app.conversation.state import Conversation
 from ari_app.errors import LeaseLost, StoreUnavailable
 from ari_app.ports import Clock, Effect, Fence, Job, Meter, Position, Receipt, Record, Timer
 from ari_app.privacy.payloads import Payloads
@@ -22,8 +24,11 @@ from ari_app.store.migration import prepare
 from ari_app.store.outbox import Outbox
 from ari_app.store.projecting import ReadModels
 from ari_app.store.seals import Seals
+from ari_app.store.snapshots import Snapshots
 from ari_app.store.tombstones import Tombstones
 from ari_app.store.writer import GroupWriter
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _READERS = 4
@@ -72,6 +77,7 @@ class EventStore:
         self._outbox = Outbox(engine, self._appender, self._payloads, clock, worker)
         self._leases = LeaseTable(engine, worker)
         self._tombstones = Tombstones(engine)
+        self._snapshots = Snapshots(self._payloads)
         self._writer = GroupWriter(engine, self._appender, meter)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._reader = threading.local()
@@ -153,6 +159,17 @@ class EventStore:
         return await self._read(
             lambda link: [self._payloads.envelope(r) for r in link.rows(_READ, (stream, after))]
         )
+
+    async def state(self, stream: str) -> Conversation:
+        """See the port."""
+        state, worth = await self._read(lambda link: self._snapshots.state(link, stream))
+        if worth and not self.engine.read_only:
+            try:
+                await self._read(lambda link: self._snapshots.make_ready(link, stream))
+                await self._writer.run(lambda link: self._snapshots.keep(link, stream, state))
+            except (StoreUnavailable, LeaseLost) as error:
+                logger.info("no snapshot of %s was kept: %s", stream, error)
+        return state
 
     async def latest(self, *subjects: str) -> str | None:
         """See the port."""

@@ -15,7 +15,8 @@ _EVENTS = """
 _BURY = """
     UPDATE event SET payload = NULL, payload_hash = ?
     WHERE stream = ? AND sequence = ? AND payload IS NOT NULL"""
-# What is promised still can be of no use: its text cannot be read any more.
+_FORGET = "DELETE FROM snapshot WHERE stream = ?"
+# What was done is not looked at any more.
 _EMPTY = "UPDATE outbox SET payload = '{}' WHERE stream = ? AND state = 'done'"
 
 
@@ -43,5 +44,6 @@ class Tombstones:
         link.many(_BURY, buried)
         if len(rows) < _PAGE:
             link.run(_EMPTY, (stream,))
+            link.run(_FORGET, (stream,))
             return 0, len(buried)
         return rows[-1][0], len(buried)

@@ -162,12 +162,10 @@ class GroupWriter:
             except engine.Busy as error:
                 if time.monotonic() - started > _PATIENCE:
                     return _fail(group, engine.unavailable(error))
-            except engine.Error as error:
+            except (engine.Error, Doomed) as error:
                 if not self._lost or time.monotonic() - started > _PATIENCE:
                     return _fail(group, engine.unavailable(error))
                 self._drop()
-            except Doomed as error:
-                return _fail(group, engine.unavailable(error))
             except Exception as error:  # noqa: BLE001  every caller gets it
                 return _fail(group, error)
             time.sleep(_PAUSE)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ari_app.conversation.events import ConversationOpened, Event, TextReceived
 from ari_app.conversation.identity import E164, new_id
 from ari_app.ports import Clock, IncomingText, Meter, Receipt, Store, failpoint
+from ari_app.projections.persons import Persons
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Inbox:
         self._meter = meter
         self._subject_key = subject_key
         self._region = region
+        self._persons = Persons(store, clock)
         self._opening = asyncio.Lock()
 
     async def receipt(self, receipt: Receipt) -> None:
@@ -69,7 +71,7 @@ class Inbox:
             await self._join(stream, events, number, dedupe)
 
     async def _latest(self, number: E164 | None) -> str | None:
-        return await self._store.latest(number.subject(self._subject_key)) if number else None
+        return await self._persons.latest(number.subject(self._subject_key)) if number else None
 
     async def _join(
         self, stream: str, events: Sequence[Event], number: E164 | None, dedupe: str

@@ -17,6 +17,7 @@ from ari_app.conversation.message import MessageState
 from ari_app.conversation.state import Conversation
 from smpp.simulator import Smsc
 from tests.support.callers import Caller, Story, only
+from tests.support.faults import fault
 from tests.support.house import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.vosk]
@@ -43,6 +44,7 @@ async def test_a_service_that_is_told_to_stop_finishes_its_calls(story: Story) -
     assert len(await story.texts(caller)) == 1
 
 
+@fault("kill -9 of the service", "the caller always has a way on")
 async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -> None:
     house = story.house
     async with (
@@ -64,6 +66,7 @@ async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -
             await house.restart()
 
 
+@fault("kill -9 of the service", "the caller always has a way on")
 async def test_a_service_that_comes_back_gives_stranded_callers_to_people(story: Story) -> None:
     caller = await story.caller_at("what")
     await story.house.kill()
@@ -74,6 +77,7 @@ async def test_a_service_that_comes_back_gives_stranded_callers_to_people(story:
     await story.is_quiet()  # also of the bridge and the leg that the dead one left
 
 
+@fault("another program takes the ARI application", "the caller always has a way on")
 async def test_a_service_that_is_replaced_by_another_ends_and_its_callers_meet_people(
     story: Story, tmp_path: Path
 ) -> None:
@@ -106,6 +110,10 @@ def message_state(state: Conversation) -> MessageState:
     return message.state
 
 
+@fault(
+    "kill -9 of the service while a text is sent",
+    "its fate is told as unknown, and it is never sent again",
+)
 async def test_a_text_whose_fate_a_crash_hid_is_called_unknown_and_not_sent_again(
     story: Story,
 ) -> None:
@@ -128,6 +136,7 @@ async def test_a_text_whose_fate_a_crash_hid_is_called_unknown_and_not_sent_agai
     assert len(await taken()) == 1
 
 
+@fault("kill -9 of the service while a text waits", "the next start sends it, once")
 async def test_a_text_that_still_waited_when_the_service_died_is_sent_by_the_next(
     story: Story,
 ) -> None:
@@ -146,6 +155,7 @@ async def test_a_text_that_still_waited_when_the_service_died_is_sent_by_the_nex
 # -- hearing ----------------------------------------------------------------------------------
 
 
+@fault("the recogniser dies", "the caller goes on by keys")
 async def test_a_caller_whose_recogniser_dies_goes_on_by_keys(story: Story) -> None:
     house = story.house
     caller = await story.caller_at("what")
@@ -162,6 +172,7 @@ async def test_a_caller_whose_recogniser_dies_goes_on_by_keys(story: Story) -> N
     await following.hears("offer_hours")
 
 
+@fault("the recogniser hangs", "the caller goes on by keys")
 async def test_a_caller_whose_recogniser_hangs_goes_on_by_keys(story: Story) -> None:
     caller = await story.caller_at("what")
     with story.house.frozen(story.house.asr_worker()):
@@ -174,6 +185,7 @@ async def test_a_caller_whose_recogniser_hangs_goes_on_by_keys(story: Story) -> 
 # -- the carrier ------------------------------------------------------------------------------
 
 
+@fault("the carrier is away", "no text is offered, people take the call")
 async def test_without_a_carrier_no_text_is_offered_and_people_take_the_call(
     story: Story,
 ) -> None:
@@ -195,6 +207,7 @@ async def test_without_a_carrier_no_text_is_offered_and_people_take_the_call(
     assert len(await story.texts(caller)) == 1
 
 
+@fault("the carrier talks nonsense", "neither call nor text is lost")
 async def test_a_carrier_that_talks_nonsense_costs_neither_call_nor_text(story: Story) -> None:
     house = story.house
     secret = (house.stage.folder / "smpp.secret").read_text()
@@ -227,6 +240,7 @@ async def test_a_carrier_that_talks_nonsense_costs_neither_call_nor_text(story: 
 # -- audio ------------------------------------------------------------------------------------
 
 
+@fault("garbage on the audio port", "it is counted, the call goes on")
 async def test_garbage_on_the_audio_port_is_counted_and_the_call_goes_on(story: Story) -> None:
     caller = await story.caller_at("what")
     (port,) = story.house.rtp_ports()

@@ -29,13 +29,13 @@ from ari_app.store.seals import AuditedDatabase
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
+from tests.support.faults import fault
 from tests.support.killing import killed_at
 from tests.support.store import opened
 from tests.unit.ledger import independent
 
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFIER = VerifierKey.of("segue-test", SIGNER)
-ROOT = Path(__file__).parents[2]
 LINKED = "id, stream, sequence, at, actor, cause, name, version, payload"
 
 
@@ -100,12 +100,14 @@ async def test_nothing_new_is_not_sealed_again(folder: Path) -> None:
         assert await sealer(store).run_once() is None
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 @pytest.mark.parametrize("column", ["payload", "actor", "name", "id"])
 async def test_a_changed_column_is_found_and_named(folder: Path, column: str) -> None:
     tamper(folder, f"UPDATE event SET {column} = '{{}}' WHERE stream='conv_1' AND sequence=7")
     assert "event 7 of stream conv_1 was changed" in said(folder)
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_every_changed_event_of_a_stream_is_named(folder: Path) -> None:
     tamper(folder, "UPDATE event SET at = 1 WHERE stream = 'conv_1' AND sequence IN (7, 290)")
     first, second = event_id(folder, "conv_1", 7), event_id(folder, "conv_1", 290)
@@ -113,17 +115,20 @@ async def test_every_changed_event_of_a_stream_is_named(folder: Path) -> None:
     assert [(f.fault, f.event) for f in found] == [("changed", first), ("changed", second)]
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_a_text_that_is_no_text_any_more_is_a_finding(folder: Path) -> None:
     tamper(folder, "UPDATE event SET payload = CAST(x'ff' AS TEXT) WHERE position = 302")
     assert "event 2 of stream conv_2 was changed" in said(folder)
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_a_removed_event_is_found_and_named(folder: Path) -> None:
     tamper(folder, "DELETE FROM event WHERE stream = 'conv_2' AND sequence = 3")
     assert "event 3 of stream conv_2 was removed" in said(folder)
     assert "1 event sealed at place 302" in said(folder)
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_two_swapped_events_of_different_streams_are_named(folder: Path) -> None:
     tamper(
         folder,
@@ -134,6 +139,7 @@ async def test_two_swapped_events_of_different_streams_are_named(folder: Path) -
     assert "was reordered: it was sealed at place 309" in said(folder)
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_two_swapped_events_of_one_stream_are_found(folder: Path) -> None:
     tamper(
         folder,
@@ -147,12 +153,14 @@ async def test_two_swapped_events_of_one_stream_are_found(folder: Path) -> None:
 CUT = ("DELETE FROM event WHERE stream = 'conv_3'", "DELETE FROM stream WHERE stream = 'conv_3'")
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_a_cut_end_is_found_by_the_seal(folder: Path) -> None:
     tamper(folder, *CUT)
     assert "6 events sealed at places 306 to 311" in said(folder)
     assert "cut off the end of the log" in said(folder)
 
 
+@fault("a changed page or row", "`segue audit verify` finds it and says which event", "sqlite")
 async def test_a_cut_end_with_its_seal_is_found_by_the_anchor(folder: Path) -> None:
     tiles = f"UPDATE tile SET leaves = substr(leaves, 1, {50 * 32}) WHERE number = 1"
     tamper(folder, *CUT, "DELETE FROM seal WHERE number = 2", tiles)
@@ -304,6 +312,7 @@ def test_half_a_note_is_left_out() -> None:
         assert notes_in(f"\n\n{half(note)}\n\n{note}\n\n{note}") == [note, note]
 
 
+@fault("kill -9 of the sealer", "sealing goes on, and no seal contradicts another", "sqlite")
 @pytest.mark.parametrize("place", ["sealing.after_sign", "sealing.after_keep"])
 async def test_sealing_goes_on_after_a_kill(folder: Path, place: str) -> None:
     async with opened(folder) as store:

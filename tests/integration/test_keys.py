@@ -23,6 +23,7 @@ from ari_app.privacy.errors import (
 from ari_app.privacy.ports import Act, Entry, Mode, Reason
 from ari_app.store.erasures import LedgerFile
 from tests.support.clock import NOON, FakeClock
+from tests.support.faults import fault
 from tests.support.keys import (
     ANNA,
     BEN,
@@ -116,6 +117,7 @@ def test_processes_that_make_the_same_keys_agree(home: Home) -> None:
     assert said[0] == said[1] == said[2]
 
 
+@fault("kill -9 after a key was made", "what was sealed with it can be read")
 def test_a_key_that_was_handed_out_survives_kill_9(home: Home) -> None:
     killed_at("keys.after_create", *program("creates", home.where))
     with opened(home.where) as keys:
@@ -228,6 +230,7 @@ def test_a_shredded_text_stays_closed_after_a_restart(home: Home) -> None:
             vault(keys).open("conv_2|1|text", again)
 
 
+@fault("kill -9 in an erasure", "the next start ends it, and no byte of the key is left")
 @pytest.mark.parametrize("failpoint", ["privacy.after_ledger", "keys.before_delete"])
 def test_an_erasure_that_was_killed_before_it_began_is_done_at_the_next_start(
     home: Home, failpoint: str
@@ -244,6 +247,7 @@ def test_an_erasure_that_was_killed_before_it_began_is_done_at_the_next_start(
         assert not traces(home, ids, list(stored.values()))
 
 
+@fault("kill -9 in an erasure", "the next start ends it, and no byte of the key is left")
 def test_an_erasure_that_was_killed_half_way_leaves_no_byte_after_the_next_start(
     home: Home,
 ) -> None:
@@ -288,6 +292,7 @@ def test_a_reader_in_the_way_makes_the_erasure_incomplete_until_it_is_repeated(
         assert not traces(Folder(tmp_path), ids, list(stored.values()))
 
 
+@fault("yesterday's backup is restored after an erasure", "the erased stay erased")
 def test_a_restored_backup_revives_nobody(home: Home) -> None:
     clock = FakeClock()
     with opened(home.where, clock=clock) as keys:
@@ -353,6 +358,7 @@ def test_rotation_wraps_every_key_anew_and_changes_none(home: Home) -> None:
         made(home.where, KEK).open()
 
 
+@fault("kill -9 in a rotation of keys", "no key is lost, and the rotation goes on")
 @pytest.mark.parametrize("failpoint", ["keys.rotating", "keys.before_rewrite"])
 @pytest.mark.parametrize("kek", [KEK, NEW_KEK])
 def test_a_rotation_that_was_killed_loses_nothing_and_goes_on(

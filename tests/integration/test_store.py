@@ -16,6 +16,7 @@ from ari_app.conversation.events import (
     CallerSpoke,
     ConversationOpened,
     Event,
+    KeyPressed,
     ReceiptReceived,
     TextDelayed,
     TextSubmitted,
@@ -23,12 +24,15 @@ from ari_app.conversation.events import (
     name_of,
     to_payload,
 )
+from ari_app.conversation.state import Conversation, fold
 from ari_app.errors import Conflict, LeaseLost, StoreUnavailable
 from ari_app.ports import Effect, Fence, Job, Receipt, Timer
 from ari_app.store.appending import Write
 from ari_app.store.engine import Link
+from ari_app.store.snapshots import EVERY
 from ari_app.store.store import EventStore
 from tests.support.clock import DAY, NOON, SECOND, FakeClock
+from tests.support.faults import fault
 from tests.support.store import Base, PostgresBase, SqliteBase, running
 
 TTL = 5.0
@@ -491,6 +495,7 @@ async def test_a_released_lease_is_free_at_once_and_its_epoch_never_comes_again(
         await store.append("conv_1", [OPENED], fence=mine)
 
 
+@fault("a lease is taken over", "nothing is written under it by the one before")
 async def test_nothing_is_written_under_a_lease_that_somebody_else_has(
     store: EventStore, base: Base, clock: FakeClock
 ) -> None:
@@ -535,6 +540,7 @@ async def test_what_is_done_once_is_done_once(store: EventStore, base: Base) -> 
         assert await other.once("probe", "2026-11-20")
 
 
+@fault("a worker is taken for dead and lives", "it writes nothing more")
 async def test_a_worker_that_was_taken_for_dead_writes_nothing_more(
     store: EventStore, base: Base, clock: FakeClock
 ) -> None:
@@ -610,6 +616,7 @@ async def test_the_live_calls_of_the_dead_are_found_until_they_are_closed(
         assert await survivor.bury() == []
 
 
+@fault("two workers share the outbox", "nothing is done twice")
 async def test_two_workers_share_the_outbox_and_do_nothing_twice(
     store: EventStore, base: Base
 ) -> None:
@@ -624,6 +631,10 @@ async def test_two_workers_share_the_outbox_and_do_nothing_twice(
     assert sorted(got + [job.id for job in rest]) == [f"m{n:03}" for n in range(60)]
 
 
+@fault(
+    "two workers write to one conversation",
+    "no gap, nothing twice, one order for all",
+)
 async def test_two_workers_append_to_one_stream_without_a_gap(
     store: EventStore, base: Base
 ) -> None:
@@ -640,6 +651,10 @@ async def test_two_workers_append_to_one_stream_without_a_gap(
     assert len({e.event for e in written if isinstance(e.event, CallAnswered)}) == 50
 
 
+@fault(
+    "two workers write to one conversation",
+    "no gap, nothing twice, one order for all",
+)
 async def test_a_stream_stays_in_order_though_who_comes_second_began_first(
     store: EventStore, base: Base
 ) -> None:
@@ -687,3 +702,33 @@ async def test_what_is_passed_on_is_what_is_stored(store: EventStore) -> None:
     assert await store.committed("bus") == [two]
     assert await store.lag("bus") == 1
     assert [p.position for p in await store.tail("fresh")] == [one.position, two.position]
+
+
+# -- states -----------------------------------------------------------------------------------
+
+
+async def test_the_state_of_a_long_stream_is_read_from_a_snapshot_on(
+    store: EventStore, base: Base
+) -> None:
+    for n in range(EVERY):
+        await store.append("conv_1", [KeyPressed(call="c", key=str(n % 10))])
+    assert base.rows("SELECT stream FROM snapshot") == []
+    assert (await store.state("conv_1")).turns_taken == EVERY
+    assert [tuple(r) for r in base.rows("SELECT stream, sequence FROM snapshot")] == [
+        ("conv_1", EVERY)
+    ]
+    await store.append("conv_1", [OPENED, call("c")])
+    state = await store.state("conv_1")
+    assert state == fold(await store.read("conv_1"))
+    assert state.on_the_line == "c"
+    assert len(base.rows("SELECT stream FROM snapshot")) == 1  # not kept again for two events
+
+
+async def test_a_snapshot_that_cannot_be_read_costs_time_only(
+    store: EventStore, base: Base
+) -> None:
+    await store.append("conv_1", [KeyPressed(call="c", key="1")] * EVERY)
+    before = await store.state("conv_1")
+    await store._writer.run(lambda link: link.run("UPDATE snapshot SET payload = '\"{}\"'"))
+    assert await store.state("conv_1") == before
+    assert await store.state("conv_2") == Conversation()

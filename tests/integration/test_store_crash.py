@@ -17,6 +17,7 @@ from ari_app.conversation.state import fold
 from ari_app.ports import Receipt
 from tests.support.clock import FakeClock
 from tests.support.doomed import answers_a_reply, relay
+from tests.support.faults import fault
 from tests.support.killing import killed_at
 from tests.support.store import opened
 
@@ -67,6 +68,11 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
             assert sum(id.startswith(f"msg_{stream}_") for id in jobs) == appends
 
 
+@fault(
+    "a crash while a text is being sent",
+    "its fate is told as unknown, and it is never sent again",
+    "sqlite",
+)
 @pytest.mark.parametrize(
     ("failpoint", "taken"),
     [
@@ -92,6 +98,7 @@ async def test_a_text_in_hand_at_a_crash_is_told_and_never_sent_again(
     assert _taken(tmp_path) == ["msg_1"] * taken
 
 
+@fault("a crash after a text was claimed", "it is sent, once", "sqlite")
 async def test_a_text_that_was_only_claimed_at_a_crash_is_sent_once(tmp_path: Path) -> None:
     killed_at("outbox.after_claim", *program("sends_one_text", tmp_path))
 
@@ -119,6 +126,11 @@ async def test_without_a_crash_the_same_text_is_sent_once(tmp_path: Path) -> Non
     assert _taken(tmp_path) == ["msg_1"]
 
 
+@fault(
+    "a crash while a reply or a hand-off is in hand",
+    "it is answered once, and its record is delivered once",
+    "sqlite",
+)
 @pytest.mark.parametrize(
     "failpoint",
     [

@@ -24,9 +24,11 @@ from ari_app.conversation.events import (
 from ari_app.conversation.identity import E164
 from ari_app.errors import SegueError
 from ari_app.ports import Effect
+from ari_app.store.snapshots import EVERY
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
+from tests.support.faults import fault
 
 NUMBER = E164("+12025550147")
 OTHER = E164("+12025550148")
@@ -134,6 +136,7 @@ def test_after_an_erasure_neither_number_nor_words_can_be_found_or_read(site: Si
     assert [e["text"] for e in site.exported(OTHER) if "text" in e] == [WORDS]
 
 
+@fault("yesterday's backup is restored after an erasure", "the erased stay erased", "sqlite")
 def test_yesterdays_backup_does_not_bring_the_erased_back(site: Site) -> None:
     backup = site.folder.parent / f"{site.folder.name}-backup"
     shutil.copytree(site.folder, backup)
@@ -242,3 +245,49 @@ def test_another_tenant_that_tries_is_turned_away_and_reads_nothing(
         done = CliRunner().invoke(app, [*command, "--config", str(config)])
         assert "belongs to another installation or tenant" in str(done.exception)
         assert done.output == ""
+
+
+def test_numbers_of_one_person_are_exported_and_erased_together(site: Site) -> None:
+    said = site.run("subject", "join", NUMBER.value, OTHER.value)
+    assert "of 2 subjects" in said
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS, WORDS]
+    site.run("subject", "erase", NUMBER.value, "--yes")
+    assert [e["text"] for e in site.exported(OTHER) if "text" in e] == ["[erased]"] * 2
+
+
+def test_a_join_can_be_undone_and_neither_shows_a_number(site: Site) -> None:
+    with pytest.raises(SegueError, match="were not joined"):
+        site.run("subject", "part", NUMBER.value, OTHER.value)
+    site.run("subject", "join", NUMBER.value, OTHER.value)
+    site.run("subject", "part", NUMBER.value, OTHER.value)
+    assert len(site.exported(NUMBER)) == 4
+    with pytest.raises(SegueError, match="two different subjects"):
+        site.run("subject", "join", NUMBER.value, NUMBER.value)
+    assert [name for name in site.traces(NUMBER.value) if "hand_" not in name] == []
+
+
+async def remembered(site: Site) -> list[str]:
+    """What the state of the long conversation has of the person."""
+    premises = Premises(site.settings, SystemClock(), PrometheusMeter())
+    await premises.open()
+    state = await premises.store.state("conv_0147")
+    await premises.aclose()
+    return sorted({said.text for said in state.turns})
+
+
+async def long(site: Site) -> None:
+    """So much is said that a snapshot is kept."""
+    premises = Premises(site.settings, SystemClock(), PrometheusMeter())
+    await premises.open()
+    heard = CallerSpoke(call="c", text=WORDS, words=(), confidence=1.0, endpoint_ms=1)
+    await premises.store.append("conv_0147", [heard] * EVERY)
+    await premises.aclose()
+
+
+@pytest.mark.parametrize("how", [[], ["--tombstone"]])
+def test_a_snapshot_shows_no_words_and_goes_with_its_person(site: Site, how: list[str]) -> None:
+    asyncio.run(long(site))
+    assert asyncio.run(remembered(site)) == [WORDS]  # and now there is a snapshot
+    assert site.traces(WORDS) == []
+    site.run("subject", "erase", NUMBER.value, "--yes", *how)
+    assert WORDS not in asyncio.run(remembered(site))

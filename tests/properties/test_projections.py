@@ -26,8 +26,7 @@ from ari_app.projections.views import Changes, Fact, Rows, fold
 from ari_app.store.engine import Link
 from ari_app.store.projecting import ReadModels
 from tests.support.events import EVENTS
-from tests.support.meter import RecordingMeter
-from tests.support.projections import life, read_models, views
+from tests.support.projections import life, views
 from tests.support.store import SqliteBase, running
 
 T = TypeVar("T")
@@ -110,7 +109,7 @@ def dying(models: ReadModels) -> Callable[[], None]:
 async def story(folder: Path, steps: list[Step]) -> None:
     base = SqliteBase(folder)
     async with running(base.store()) as store:
-        models = read_models(store)
+        models = store.read_models()
         for step in steps:
             for told in step.told:
                 base.clock.advance(1000)
@@ -181,7 +180,7 @@ def test_the_support_can_kill() -> None:
     async def killed(folder: Path) -> None:
         base = SqliteBase(folder)
         async with running(base.store()) as store:
-            models = read_models(store, RecordingMeter())
+            models = store.read_models()
             await store.append("conv_1", life("1"))
             lives = dying(models)
             try:

@@ -20,16 +20,19 @@ from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
+from ari_app.policy.bundle import read_bundle
 from ari_app.ports import Accepted, Effect, IncomingText, OutgoingText, Receipt
 from ari_app.store.store import EventStore
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
+from ari_app.understanding.intents import Intents
 from tests.support.bundle import demo_bundle, demo_intents
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.store import opened
 from tests.unit.calls.call_story import CallStory
 
+_SHORT = Path(__file__).parents[1] / "fixtures" / "short.yaml"
 CALLER = E164("+12025550123")
 _KEY = b"k" * 32
 _CONSENT = ConsentGiven(purpose="texts", channel="voice", how="key", confidence=1.0, wording="w")
@@ -99,7 +102,8 @@ async def answers_a_reply(folder: Path) -> None:
 
 async def takes_a_call(folder: Path) -> None:
     """A caller wants a text, and gets the promise of one."""
-    story = CallStory(folder, demo_bundle(), demo_intents())
+    bundle = read_bundle(_SHORT.read_text(encoding="utf-8"))
+    story = CallStory(folder, bundle, Intents(bundle.intents))
     await story.store.open()
     story.rings()
     await story.hears_out("disclosure", "what")

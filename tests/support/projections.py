@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ari_app.cli.bench_projections import make_tables
 from ari_app.conversation.events import (
     CallAnswered,
     CallEnded,
@@ -26,7 +25,6 @@ from ari_app.conversation.events import (
 )
 from ari_app.store.engine import Engine
 from ari_app.store.postgres import PostgresEngine
-from ari_app.store.projecting import ReadModels
 from ari_app.store.queries import Queries
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
@@ -37,19 +35,6 @@ from tests.support.store import Base, running
 
 NUMBER = "+12025550123"
 WORDS = "my knee hurts"
-
-
-def read_models(store: EventStore, meter: RecordingMeter | None = None) -> ReadModels:
-    """Over a store that is open; its tables are made."""
-    make_tables(store.engine)
-    return ReadModels(
-        store.engine,
-        store._read,
-        store._writer.run,
-        store._need,
-        store.lag,
-        meter or RecordingMeter(),
-    )
 
 
 def queries(store: EventStore) -> Queries:
@@ -115,7 +100,7 @@ def _engine(place: str) -> Engine:
 async def projects(place: str) -> None:
     """Three events at a time until there are no more; prints a line for each page."""
     async with running(EventStore(_engine(place), FakeClock(), RecordingMeter())) as store:
-        models = read_models(store)
+        models = store.read_models()
         while count := await models.run_once(limit=3):
             print(count, flush=True)  # noqa: T201  the parent reads it
 
@@ -123,7 +108,7 @@ async def projects(place: str) -> None:
 async def rebuilds(place: str) -> None:
     """Once."""
     async with running(EventStore(_engine(place), FakeClock(), RecordingMeter())) as store:
-        await read_models(store).rebuild()
+        await store.read_models().rebuild()
 
 
 if __name__ == "__main__":

@@ -246,13 +246,17 @@ async def rules(address: str, name: str, file: str, ttl: str, freeze: str = "") 
     leases = Leaseholder(store, span, RecordingMeter(), lambda loss: say("lost", loss))
     leases.needs(await store.join(span), "taken for dead")
     keeping = asyncio.create_task(_keeps(leases, span))
-    while (fence := await leases.fence("sealer")) is None:
+    while (fence := await leases.fence("sealer")) is None:  # noqa: ASYNC110  a lease knows no Event
         await asyncio.sleep(span / 20)
     await store.bury()
     say("rules", time.monotonic(), fence.epoch)
     jobs = await store.claim("sms", SystemClock().now(), 5)
     if freeze:
-        await store._writer.run(functools.partial(_stops, store, fence, say))
+        try:
+            await store._writer.run(functools.partial(_stops, store, fence, say))
+            say("stale", "written")
+        except (LeaseLost, StoreUnavailable) as error:
+            say("stale", type(error).__name__)
     for n in range(1, 1_000_000):
         for what, attempt in _writes_under(store, fence, name, n, jobs).items():
             try:

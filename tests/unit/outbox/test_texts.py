@@ -252,11 +252,11 @@ async def test_a_text_waits_while_its_conversation_cannot_be_read(
 ) -> None:
     await story.promise()
 
-    async def locked(_stream: str, after: int = 0) -> None:
+    async def locked(_stream: str) -> None:
         raise StoreUnavailable("locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(story.store, "read", locked)
+        patch.setattr(story.store, "state", locked)
         await story.relay.run_once()
     assert story.smsc.sent == []
     assert await story.log() == []

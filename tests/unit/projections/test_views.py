@@ -183,7 +183,7 @@ def test_the_last_word_on_texts_is_the_consent() -> None:
     assert conversation(OPENED, REFUSED, other).consent == "refused"
 
 
-def test_events_that_come_in_another_order_than_their_numbers_turn_nothing_back() -> None:
+def test_an_event_of_a_clock_that_is_slow_turns_nothing_back() -> None:
     early, late = facts([OPENED, SPOKE])
     row = fold([late, early], Rows()).rows.conversations["conv_1"]
     assert (row.sequence, row.touched) == (2, at(2))

@@ -34,7 +34,6 @@ def upgrade() -> None:
         sa.Column("slot", sa.String, primary_key=True),
     )
     op.add_column("stream", sa.Column("holder", sa.String))
-    op.create_index("stream_touched", "stream", ["touched"])
     op.create_index("stream_holder", "stream", ["holder"])
     op.add_column("outbox", sa.Column("holder", sa.String))
     # Claimed by a program that knew no holders: gone by now, and nobody knows how far it came.
