@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from ari_app.agent.turn import Agent
 from ari_app.agi.server import AgiServer
@@ -33,6 +34,7 @@ from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.ports import Fence, SmsGateway
+from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
 from ari_app.projections.persons import Persons
 from ari_app.sms.absent import NoCarrier
@@ -52,6 +54,8 @@ from smpp.esme import Limits
 logger = logging.getLogger(__name__)
 
 _BIND_PATIENCE = 10.0
+# Once a day, found by looking every quarter of an hour: whoever is up then does it.
+_RETENTION = 900.0
 _TRANSPORTS = {"auto": None, "websocket": True, "http": False}
 
 
@@ -130,7 +134,7 @@ class Service:
             lambda: gateway.up,
             settings.sms.receipt_patience,
         )
-        await self._background(store, leases, ticker, gateway, agent)
+        await self._background(store, leases, ticker, gateway, agent, premises.privacy.erasure)
         await self._supervise()
         await self._serve_agi(store, key)
 
@@ -315,6 +319,7 @@ class Service:
         ticker: Ticker,
         gateway: SmsGateway,
         agent: Agent,
+        erasure: Erasure,
     ) -> None:
         sms = self._settings.sms
         retry = RetryPolicy(sms.retry_first, sms.retry_longest, sms.retry_attempts)
@@ -351,6 +356,13 @@ class Service:
 
         ticker.every(1.0, "projections", leases.only("projections", project))
         self._relay_events(store, leases)
+
+        async def expire(fence: Fence) -> None:
+            today = datetime.fromtimestamp(self._clock.now() / 1e6, UTC).date().isoformat()
+            if await store.once("retention", today, fence):
+                await asyncio.to_thread(erasure.expire)
+
+        ticker.every(_RETENTION, "retention", leases.only("retention", expire))
 
     def _relay_events(self, store: EventStore, leases: Leaseholder) -> None:
         to = destination(self._settings)
