@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test unit docs bench-call sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test unit docs bench-call bench-store sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -65,6 +65,9 @@ docs: setup ## write the generated pages of docs/
 
 bench-call: setup ## latency in packets and PDUs, CPU for each call
 	@$(BIN)/segue bench call
+
+bench-store: setup ## the event log and the outbox, both engines, against the bare driver; LARGEST=10000000
+	@$(BIN)/python -m tests.support.foreign.beside $(BIN)/segue bench store $(if $(LARGEST),--largest $(LARGEST)) $(if $(PLOT),--plot $(PLOT))
 
 sizes: setup ## the largest files and longest functions (information)
 	@git ls-files '*.py' | xargs wc -l | sort -rn | sed -n 2,12p

@@ -397,4 +397,6 @@ def as_table() -> str:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
     return f'"{value}"' if isinstance(value, str | Path) else str(value)

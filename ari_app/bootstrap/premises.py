@@ -27,7 +27,7 @@ from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
 from ari_app.store.engine import Engine
 from ari_app.store.erasures import LedgerFile, copy
 from ari_app.store.keys import KeyDatabase
-from ari_app.store.postgres import PostgresEngine, same_database
+from ari_app.store.postgres import PostgresEngine, holds_password, same_database
 from ari_app.store.postgres_keys import PostgresKeys
 from ari_app.store.postgres_ledger import LedgerTable
 from ari_app.store.sqlite import SqliteEngine
@@ -99,6 +99,7 @@ def _keys(settings: Settings, clock: Clock) -> KeyDatabase | PostgresKeys:
             "[privacy] keys_url: keys must not lie in the database of the log, or one backup "
             "would hold both: name another database"
         )
+    _without_password(privacy.keys_url, "[privacy] keys_url")
     password = read_secret(
         privacy.keys_password_file, "keys_password", "privacy.keys_password_file"
     )
@@ -125,6 +126,7 @@ def _ledger_table(settings: Settings) -> LedgerTable | None:
             "[privacy] ledger_url: the ledger must not be restored together with the keys: "
             "name another database"
         )
+    _without_password(privacy.ledger_url, "[privacy] ledger_url")
     password = read_secret(
         privacy.ledger_password_file, "ledger_password", "privacy.ledger_password_file"
     )
@@ -138,13 +140,19 @@ class Premises:
     def __init__(
         self, settings: Settings, clock: Clock, meter: Meter, *, read_only: bool = False
     ) -> None:
-        """Nothing is opened yet; SettingsError if a key or an address cannot be used."""
+        """Nothing is opened yet; SettingsError if a key or an address cannot be used.
+
+        To be read only, it must be there: StoreUnavailable, before a key is made for nothing.
+        """
         self._settings = settings
+        database = engine(settings, clock, read_only=read_only)
+        if read_only:
+            database.open()
         self.privacy = Privacy(settings, clock)
         # Another one at each start, and told apart in logs.
         worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.store = EventStore(
-            engine(settings, clock, read_only=read_only),
+            database,
             clock,
             meter,
             worker=worker,
@@ -153,14 +161,10 @@ class Premises:
 
     async def open(self) -> None:
         """The keys first. StoreUnavailable, also if the database is of another installation."""
-        if self.store.engine.read_only:
-            # Before a key is made that would belong to nothing.
-            self.store.engine.open()
         self.privacy.open()
         try:
             await self.store.open()
-            mark = hmac.new(subject_key(self._settings), b"segue installation", hashlib.sha256)
-            await self.store.belongs_to(mark.hexdigest()[:32])
+            await self.store.belongs_to(mark(subject_key(self._settings)))
             if not self.store.engine.read_only:
                 await self._bury_again()
         except BaseException:
@@ -184,6 +188,7 @@ def engine(settings: Settings, clock: Clock, *, read_only: bool = False) -> Engi
     store = settings.store
     if not store.url:
         return SqliteEngine(store.path, clock, read_only=read_only)
+    _without_password(store.url, "[store] url")
     password = read_secret(store.password_file, "database_password", "store.password_file")
     return PostgresEngine(
         store.url, schema=store.schema_name, password=password, read_only=read_only
@@ -199,6 +204,11 @@ def subject_key(settings: Settings) -> bytes:
     if len(given) < 32:
         raise SettingsError("store.subject_key_file: the key is shorter than 32 bytes")
     return given.encode()
+
+
+def mark(key: bytes) -> str:
+    """What a database is marked with as ours, by the key of our pseudonyms."""
+    return hmac.new(key, b"segue installation", hashlib.sha256).hexdigest()[:32]
 
 
 def _kek(settings: Settings) -> bytes:
@@ -252,3 +262,8 @@ def _made_once(path: Path) -> str:
         raise StoreUnavailable(
             f"cannot make {path} ({error.strerror}): make the folder writable for the service"
         ) from None
+
+
+def _without_password(url: str, setting: str) -> None:
+    if holds_password(url):
+        raise SettingsError(f"{setting} holds a password: write it to the file of password_file")

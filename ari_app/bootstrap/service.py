@@ -42,7 +42,9 @@ from ari_app.sms.gateway import SmppGateway
 from ari_app.speech.recognisers import AsrWorkers
 from ari_app.speech.turns import Turns
 from ari_app.speech.voice import EspeakVoice
+from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
+from ari_app.store.wal_watch import watch
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.threads.inbox import Inbox
@@ -56,6 +58,7 @@ logger = logging.getLogger(__name__)
 _BIND_PATIENCE = 10.0
 # Once a day, found by looking every quarter of an hour: whoever is up then does it.
 _RETENTION = 900.0
+_WAL = 10.0
 _TRANSPORTS = {"auto": None, "websocket": True, "http": False}
 
 
@@ -348,6 +351,13 @@ class Service:
         self._stack.push_async_callback(relay.drain)
         self._run(relay.run, relay.stop, "outbox")
         self._run(replies.run, replies.stop, "replies")
+        if isinstance(store.engine, SqliteEngine):
+            path = store.engine.path
+
+            async def look() -> None:
+                await asyncio.to_thread(watch, path, self._meter)
+
+            ticker.every(_WAL, "wal", look)
         models = store.read_models()
 
         async def project(fence: Fence) -> None:

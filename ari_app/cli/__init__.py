@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ari_app.cli.log_app import log_app
+from ari_app.cli.store_app import store_app
 from ari_app.errors import BundleError, SegueError, SettingsError
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ subject_app = typer.Typer(help="Persons: export or erase what is known.", no_arg
 app.add_typer(subject_app, name="subject")
 audit_app = typer.Typer(help="The log: is it what was written?", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+app.add_typer(log_app, name="log")
+app.add_typer(store_app, name="store")
 
 Config = Annotated[
     Path | None,

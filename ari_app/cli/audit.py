@@ -13,10 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ari_app.bootstrap import engine
+from ari_app.bootstrap.premises import engine
+from ari_app.cli.installation import notes_of, verifier_of
 from ari_app.config import Settings, load
-from ari_app.errors import SettingsError
-from ari_app.ledger.note import VerifierKey
 from ari_app.privacy import audit
 from ari_app.privacy.audit import Report
 from ari_app.store.migration import prepare
@@ -27,21 +26,10 @@ from ari_app.telemetry.clock import SystemClock
 def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_json: bool) -> int:
     """Print what is wrong with the log; the exit status."""
     settings = load(config)
-    anchored = settings.audit.anchor
-    if anchored is not None and anchored.exists() and anchored not in checkpoints:
-        checkpoints = [*checkpoints, anchored]
-    notes = [
-        (str(file), note)
-        for file in checkpoints
-        for note in audit.notes_in(_text(file, "--checkpoint"))
-    ]
+    notes = notes_of(settings, checkpoints)
     began = time.monotonic()
     with _log(settings) as log:
-        verifier = _key(settings, key)
-        if verifier is None and (notes or log.seals()):
-            raise SettingsError(
-                f"there is no verifier key at {_seal_pub(settings)}: name its file with --key"
-            )
+        verifier = verifier_of(settings, key, needed=bool(notes or log.seals()))
         with _progress(log.count(), as_json) as step:
             report = audit.verify(log, verifier, notes, step)
     _print(report, time.monotonic() - began, as_json)
@@ -99,24 +87,3 @@ def _progress(events: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     with bar:
         task = bar.add_task("events", total=events)
         yield lambda done: bar.advance(task, done)
-
-
-def _seal_pub(settings: Settings) -> Path:
-    return settings.store.path.parent / "seal.pub"
-
-
-def _key(settings: Settings, file: Path | None) -> VerifierKey | None:
-    path = file or _seal_pub(settings)
-    if file is None and not path.exists():
-        return None
-    try:
-        return VerifierKey.parse(_text(path, "--key").strip())
-    except ValueError as error:
-        raise SettingsError(f"--key: {path}: {error}") from None
-
-
-def _text(path: Path, option: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{option}: cannot read {path}: {error}") from None

@@ -1,89 +1,21 @@
-"""`segue bench projections`: how fast the read models are made, and how fast a page is read."""
+"""How fast a page of a large read model is read."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ari_app.ports import Fence
 from ari_app.projections.ports import Page
-from ari_app.store.engine import Link, Row
-from ari_app.store.projecting import ReadModels
+from ari_app.store.engine import Link
 from ari_app.store.queries import Queries
 from ari_app.store.sqlite import SqliteLink
 
-_NOON = 1_795_176_000_000_000
-_MINUTE = 60_000_000
-_BATCH = 2000  # conversations
 _PAGE = 50
 _TURNED = 40  # pages of each kind
-
-_EVENT = """
-    INSERT INTO event (id, stream, sequence, at, actor, cause, name, version, payload, link, dedupe)
-    VALUES (?, ?, ?, ?, 'calls', NULL, ?, ?, ?, ?, NULL)"""
-_STREAM = """
-    INSERT INTO stream (stream, sequence, link, subject, turned, touched)
-    VALUES (?, ?, ?, ?, ?, ?)"""
-
-# As long as a field that was sealed; no projection opens it.
-_SEALED = {"sealed": "1.key_0190f5a0-0000-7000-8000-000000000009." + "q" * 120}
-_IN_CALL = {"call": "call_#"}
-_DECIDED = {
-    "bundle": "harbour-clinic@7f3a",
-    "rule": "offer_text",
-    "reason": "opening hours can be read",
-    "actions": ["ask offer_hours"],
-    "inputs": {"by": "speech", "misses": 0, "hearing": True},
-    "intent": "hours",
-    "confidence": 0.93,
-    "alternatives": [["hours", 0.93], ["booking", 0.04], ["other", 0.03]],
-    "topic": "hours",
-    "question": "offer_hours",
-}
-_SPOKE = {**_IN_CALL, "prompt": "greeting", "text": _SEALED, "answer_ms": 310}
-_SAID = {**_IN_CALL, "text": _SEALED, "words": _SEALED, "confidence": 0.93, "endpoint_ms": 420}
-_RECEIPT = {"message": "msg_#", "carrier": "main", "state": "DELIVRD", "error": "000"}
-# A call as they are: two turns of speech, a text of two segments, a word of thanks.
-_LIFE: list[tuple[str, dict[str, Any]]] = [
-    (
-        "conversation.opened",
-        {"channel": "voice", "did": "100", "language": "en", "number": _SEALED},
-    ),
-    ("call.received", {**_IN_CALL, "channel": "PJSIP/carrier-00000001", "did": "100"}),
-    ("call.answered", _IN_CALL),
-    ("agent.spoke", _SPOKE),
-    ("disclosure.played", {**_IN_CALL, "prompt": "greeting", "wording": "v3"}),
-    ("caller.spoke", _SAID),
-    ("decision.made", _DECIDED),
-    ("agent.spoke", _SPOKE),
-    ("caller.spoke", _SAID),
-    (
-        "consent.given",
-        {"purpose": "texts", "channel": "voice", "how": "key", "confidence": 1, "wording": "v1"},
-    ),
-    ("decision.made", _DECIDED),
-    ("text.promised", {"message": "msg_#", "template": "hours", "to": _SEALED, "body": _SEALED}),
-    ("agent.spoke", _SPOKE),
-    ("call.left", {**_IN_CALL, "exit": "done", "reason": "texted"}),
-    (
-        "call.ended",
-        {**_IN_CALL, "cause": "Normal Clearing", "statistics": {"received": 912, "lost": 2}},
-    ),
-    ("text.submitted", {"message": "msg_#", "carrier": "main", "ids": ["a", "b"], "attempts": 1}),
-    ("receipt.received", {**_RECEIPT, "id": "a"}),
-    ("receipt.received", {**_RECEIPT, "id": "b"}),
-    (
-        "text.received",
-        {"carrier": "main", "recipient": "100", "sender": _SEALED, "body": _SEALED},
-    ),
-    ("decision.made", _DECIDED),
-]
 
 # So many rows with every state, channel and cause, in no time: the same text on both engines.
 _NUMBERS = """
@@ -130,57 +62,6 @@ class PageTimes:
 
     median: float
     worst: float
-
-
-def fill_log(link: Link, events: int, first: int = 0) -> int:
-    """Append about so many events of whole conversations, fifty at a time; returns how many."""
-    conversations = -(-events // len(_LIFE))
-    for start in range(first, first + conversations, _BATCH):
-        end = min(start + _BATCH, first + conversations)
-        lives = [list(_life(number)) for number in range(start, end)]
-        link.begin()
-        link.many(_EVENT, [row for one in _mingled(lives) for row in one])
-        link.many(_STREAM, [_stream(number) for number in range(start, end)])
-        link.commit()
-    return conversations * len(_LIFE)
-
-
-def _mingled(lives: list[list[Row]]) -> Iterator[list[Row]]:
-    """Fifty conversations go on at the same time."""
-    for start in range(0, len(lives), 50):
-        some = lives[start : start + 50]
-        for step in range(len(some[0])):
-            yield [one[step] for one in some]
-
-
-def _life(number: int) -> Iterator[Row]:
-    link = bytes(32)
-    for sequence, (name, payload) in enumerate(_LIFE, start=1):
-        told = json.dumps(payload, separators=(",", ":")).replace("#", f"{number:012}")
-        at = _NOON + number * _MINUTE // 20 + sequence * 3_000_000
-        id = f"evt_{number:012}_{sequence}"
-        yield (id, _name(number), sequence, at, name, 1, told, link)
-
-
-def _name(number: int) -> str:
-    return f"conv_0190f5a0-0000-7000-8000-{number:012}"
-
-
-def _stream(number: int) -> Row:
-    at = _NOON + number * _MINUTE // 20
-    # A person comes back four times.
-    return (_name(number), len(_LIFE), bytes(32), f"subj_{number * 7 % (number // 4 + 1)}", at, at)
-
-
-def rebuild_rate(models: ReadModels, fence: Fence | None = None) -> float:
-    """Events for each second of a rebuild, the emptying of the views with it."""
-    began = time.perf_counter()
-    events = asyncio.run(_rebuilt(models, fence))
-    return events / (time.perf_counter() - began)
-
-
-async def _rebuilt(models: ReadModels, fence: Fence | None) -> int:
-    return await models.rebuild(fence=fence)
 
 
 def fill_views(link: Link, rows: int) -> None:

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from ari_app.cli.bench_fold import LIFE, fold_rate, rehydrate_microseconds, said
 from ari_app.cli.bench_growth import growth
 from ari_app.cli.bench_place import Place, place
+from ari_app.cli.bench_projections import fill_views, page_times
 from ari_app.cli.figures import Figure, above, below, free, percentile, told
 from ari_app.conversation.events import TextSubmitted
 from ari_app.conversation.state import fold
@@ -38,6 +39,7 @@ _ROUNDS = 3
 _TEXTS = 6000
 _CALLS = 500
 _PACED_SECONDS = 10
+_ROWS = 1_000_000
 _SAID = said("hello what are your opening hours please")
 
 
@@ -79,9 +81,14 @@ async def _measure(folder: Path, postgres: str, step: Callable[[str], None]) -> 
     figures.append(above("outbox claim + settle, SQLite", rate, "texts/s", 15_000))
     step("fold")
     figures += await _fold(folder)
+    step("pages, SQLite")
+    figures += await _pages(folder / "pages", SqliteEngine(folder / "v.db", SystemClock()))
     if postgres:
         step("append and outbox, PostgreSQL")
         figures += await _on_postgres(folder, postgres)
+        step("pages, PostgreSQL")
+        engine = PostgresEngine(postgres, schema="segue_pages")
+        figures += await _pages(folder / "pages_pg", engine)
     return figures
 
 
@@ -274,6 +281,27 @@ async def _rehydrate_from_disk(there: Place, streams: list[str]) -> float:
         fold(await there.store.read(stream))
         waits.append(time.perf_counter() - began)
     return statistics.median(waits) * 1e6
+
+
+# -- read models ------------------------------------------------------------------------------
+
+
+async def _pages(folder: Path, engine: Engine) -> list[Figure]:
+    """Every kind of page; the slowest kind counts."""
+    async with place(folder, engine) as there:
+
+        def fill() -> None:
+            with contextlib.closing(there.engine.connect()) as link:
+                fill_views(link, _ROWS)
+
+        await asyncio.to_thread(fill)
+        times = await page_times(there.store.queries(), _ROWS)
+    name = "PostgreSQL" if isinstance(engine, PostgresEngine) else "SQLite"
+    of = f"page of 50 at {_ROWS:,} conversations, {name}"
+    return [
+        below(f"{of}, slowest kind, median", max(t.median for t in times.values()), "ms", 20),
+        free(f"{of}, worst of all", max(t.worst for t in times.values()), "ms"),
+    ]
 
 
 # -- PostgreSQL -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.table import Table
 
-from ari_app.bootstrap import Premises
+from ari_app.bootstrap.premises import Premises
 from ari_app.cli.timeline import table
 from ari_app.config import Settings, load
 from ari_app.conversation.events import Envelope, name_of, to_payload

@@ -43,9 +43,8 @@ def drawn(title: str, x_name: str, y_name: str, curves: Sequence[Curve]) -> str:
     for power in range(x_low, x_high + 1):
         x = across(10**power)
         lines.append(f'<path d="M{x} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#8884"/>')
-        lines.append(
-            f'<text x="{x}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{_short(power)}</text>'
-        )
+        below = f'x="{x}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle"'
+        lines.append(f"<text {below}>{_short(power)}</text>")
     for power in range(y_low, y_high + 1):
         y = down(10**power)
         lines.append(f'<path d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="#8884"/>')

@@ -10,7 +10,7 @@ import signal
 import socket
 from pathlib import Path
 
-from ari_app.bootstrap import Service
+from ari_app.bootstrap.service import Service
 from ari_app.cli.processes import announce
 from ari_app.config import Settings, load
 from ari_app.errors import Unavailable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ari_app.bootstrap import load_bundle, load_model
+from ari_app.bootstrap.premises import load_bundle, load_model
 from ari_app.config import load, read_secret
 
 

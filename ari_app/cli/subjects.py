@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ari_app.bootstrap import Premises, Privacy, subject_key
+from ari_app.bootstrap.premises import Premises, Privacy, subject_key
 from ari_app.cli.conversations import as_plain, reading
 from ari_app.config import Settings, load
 from ari_app.conversation.events import HandoffRecorded

@@ -20,6 +20,7 @@ from ari_app.privacy.vault import Vault
 
 # A sealed field is {"sealed": "1.key_….…"}: no field of ours is such an object itself.
 _SEALED = "sealed"
+_ONE = {_SEALED}
 
 
 class Payloads:
@@ -55,13 +56,14 @@ class Payloads:
         self, stream: str, sequence: int, name: str, version: int, text: str | None
     ) -> dict[str, Any]:
         """The fields; those of a shredded key as erased. Nothing if the payload was erased."""
-        personal = PERSONAL_FIELDS.get((name, version), ())
         payload: dict[str, Any] = json.loads(text) if text is not None else {}
-        for field, _, erased in personal:
-            value = payload.get(field)
-            if isinstance(value, dict) and value.keys() == {_SEALED}:
+        for field, value in payload.items():
+            # By what is there and not by what is known: old versions are opened as well.
+            if isinstance(value, dict) and value.keys() == _ONE:
                 plain = self._opened(f"{stream}|{sequence}|{field}", value[_SEALED])
-                payload[field] = erased if plain is None else json.loads(plain)
+                payload[field] = (
+                    _erased(name, version, field) if plain is None else json.loads(plain)
+                )
         return payload
 
     def envelope(self, row: Sequence[Any]) -> Envelope:
@@ -110,6 +112,11 @@ class Payloads:
         if self._vault is None:
             return None
         return self._vault.open(place, sealed)
+
+
+def _erased(name: str, version: int, field: str) -> Any:
+    known = PERSONAL_FIELDS.get((name, version), ())
+    return next((erased for personal, _, erased in known if personal == field), None)
 
 
 def _class_of(kind: str) -> str:

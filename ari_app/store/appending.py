@@ -112,6 +112,7 @@ class _Batch:
     mine: set[str]
     early: dict[tuple[str, str], list[Receipt]]
     fenced: dict[Fence, bool]
+    newest: dict[str, int]  # when a subject last turned to one of its streams
     changes: _Changes
 
 
@@ -138,6 +139,8 @@ class Appender:
             SELECT stream, sequence, link, subject, turned, touched, holder FROM stream
             WHERE {any_of("stream")} ORDER BY stream{engine.for_update}"""
         self._owners_of = f"SELECT stream, subject FROM stream WHERE {any_of('stream')}"
+        self._newest_of = f"""
+            SELECT subject, max(turned) FROM stream WHERE {any_of("subject")} GROUP BY subject"""
         self._seen_of = f"SELECT dedupe FROM event WHERE {any_of('dedupe')}"
         self._mine_of = f"""
             SELECT id FROM outbox WHERE {any_of("id")} AND holder = ?
@@ -220,7 +223,11 @@ class Appender:
         mine: set[str] = set()
         if jobs:
             mine = {id for (id,) in link.rows(self._mine_of, (listed(jobs), self._worker))}
-        return _Batch(now, heads, mine, early, {}, changes)
+        subjects = {w.subject for w in writes if w.subject}
+        newest: dict[str, int] = {}
+        if subjects:
+            newest = dict(link.rows(self._newest_of, (listed(subjects),)))
+        return _Batch(now, heads, mine, early, {}, newest, changes)
 
     def _write(
         self, link: Link, write: Write, batch: _Batch, heads: dict[str, _Head], changes: _Changes
@@ -240,7 +247,7 @@ class Appender:
         found = head.sequence if head else 0
         if write.expected is not None and write.expected != found:
             raise Conflict(write.stream, write.expected, found)
-        envelopes = self._append(write, batch.now, heads, changes)
+        envelopes = self._append(write, batch, heads, changes)
         if write.effects:
             self._promise(write, heads, changes)
         changes.timers += [(t.id, write.stream, t.kind, t.due) for t in write.timers]
@@ -254,11 +261,11 @@ class Appender:
         return envelopes
 
     def _append(
-        self, write: Write, now: int, heads: dict[str, _Head], changes: _Changes
+        self, write: Write, batch: _Batch, heads: dict[str, _Head], changes: _Changes
     ) -> list[Envelope]:
         if not write.events:
             return []
-        stream = write.stream
+        stream, now = write.stream, batch.now
         head = heads.get(stream)
         if head is None:
             head = heads[stream] = _Head(True, 0, genesis(stream), None, now, now, None)
@@ -281,7 +288,9 @@ class Appender:
         if write.dedupe is not None:
             changes.seen.add(write.dedupe)
         if write.subject is not None:
-            head.subject, head.turned = write.subject, now
+            # Later than the turn before, also by a clock that was set back.
+            head.turned = max(now, batch.newest.get(write.subject, 0) + 1)
+            head.subject, batch.newest[write.subject] = write.subject, head.turned
         if write.held is not None:
             head.holder = self._worker if write.held else None
         return envelopes
@@ -306,7 +315,7 @@ class Appender:
                 key = receipt_key(job.id, receipt)
                 if key not in batch.changes.seen and key not in changes.seen:
                     event = receipt_event(job.id, receipt)
-                    self._append(Write(job.stream, [event], dedupe=key), batch.now, heads, changes)
+                    self._append(Write(job.stream, [event], dedupe=key), batch, heads, changes)
                 changes.arrived.append((carrier, id))
 
     def _flush(self, link: Link, batch: _Batch) -> None:

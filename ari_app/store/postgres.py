@@ -7,7 +7,6 @@ import functools
 import logging
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -18,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from ari_app.errors import StoreUnavailable
 from ari_app.store.engine import Doomed, Link, Row
+from ari_app.store.postgres_hints import Hints
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,9 @@ _SETTINGS = """
     SET client_min_messages = warning"""
 # An event's place in the log: its transaction, then its number. Room for 2^44 events.
 _SHIFT = 44
-_DEBOUNCE = 0.02
 # So long we try to learn what became of a commit whose answer was lost.
 _CERTAINTY = 15.0
 _PAUSE = 0.1
-_LISTEN = 1.0
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _ADVICE = {
     "No space left": "free some disk space on the database server",
@@ -123,7 +121,8 @@ class PostgresLink:
             mark = _MARK.format(name=self._name, number=self._commits)
             self.connection.execute(mark, prepare=False)
         except psycopg.OperationalError as error:
-            if self.connection.broken or self.connection.closed:
+            # A server that ends may say so before it hangs up.
+            if self.lost or error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
                 raise CommitLost(self._xid, (self._name, self._commits)) from error
             raise
 
@@ -196,11 +195,7 @@ class PostgresEngine:
         self.schema = schema
         self._url = url
         self._password = password
-        self._tell = threading.Event()
-        self._closing = False
-        self._threads: list[threading.Thread] = []
-        self._changed: Callable[[], None] | None = None
-        self._voice = 0
+        self._hints: Hints | None = None
 
     def open(self) -> None:
         """See the protocol."""
@@ -209,11 +204,8 @@ class PostgresEngine:
                 self._check(connection)
         except psycopg.Error as error:
             raise self.unavailable(error) from error
-        if self._changed is not None:
-            for run in (self._announce, self._listen):
-                thread = threading.Thread(target=run, name=f"store{run.__name__}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+        if self._hints is not None:
+            self._hints.start()
 
     def _check(self, connection: psycopg.Connection) -> None:
         version = connection.info.server_version // 10_000
@@ -275,11 +267,8 @@ class PostgresEngine:
 
     def close(self) -> None:
         """See the protocol."""
-        self._closing = True
-        self._tell.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        if self._hints is not None:
+            self._hints.close()
 
     def take_alone(self) -> bool:
         """See the protocol."""
@@ -332,52 +321,14 @@ class PostgresEngine:
         hint = hint or "start the database server, or correct store.url"
         return StoreUnavailable(f"the database cannot be used ({said}): {hint}")
 
-    # -- hints of changes ---------------------------------------------------------------------
-
-    @property
-    def _channel(self) -> sql.Identifier:
-        return sql.Identifier(f"segue_{self.schema}")
-
     def on_change(self, changed: Callable[[], None]) -> None:
         """See the protocol."""
-        self._changed = changed
+        self._hints = Hints(self._connect, f"segue_{self.schema}", changed)
 
     def announce(self) -> None:
         """See the protocol."""
-        self._tell.set()
-
-    def _announce(self) -> None:
-        """NOTIFY from a connection of its own: inside a commit it would take a global lock."""
-        connection: psycopg.Connection | None = None
-        while not self._closing:
-            self._tell.wait()
-            self._tell.clear()
-            try:
-                if connection is None or connection.closed or connection.broken:
-                    connection = self._connect()
-                    self._voice = connection.info.backend_pid
-                connection.execute(sql.SQL("NOTIFY {}").format(self._channel))
-            except (psycopg.Error, StoreUnavailable) as error:
-                logger.debug("no hint was given: %s", type(error).__name__)  # they poll as well
-            time.sleep(_DEBOUNCE)
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                connection.execute(sql.SQL("NOTIFY {}").format(self._channel))  # wakes `_listen`
-            connection.close()
-
-    def _listen(self) -> None:
-        assert self._changed is not None
-        while not self._closing:
-            try:
-                with contextlib.closing(self._connect()) as connection:
-                    connection.execute(sql.SQL("LISTEN {}").format(self._channel))
-                    while not self._closing:
-                        for told in connection.notifies(timeout=_LISTEN, stop_after=1):
-                            if told.pid != self._voice:
-                                self._changed()
-            except (psycopg.Error, StoreUnavailable) as error:
-                logger.debug("no hints are heard: %s", type(error).__name__)
-                self._tell.wait(_LISTEN)
+        if self._hints is not None:
+            self._hints.announce()
 
 
 def _in_progress(connection: psycopg.Connection, xid: str) -> bool:
@@ -396,11 +347,20 @@ def _marked(text: str) -> bytes:
 
 def same_database(one: str, other: str) -> bool:
     """Whether both addresses are of one database; StoreUnavailable if one cannot be read."""
+    keys = ("host", "hostaddr", "port", "dbname", "service")
+    here, there = _parts(one), _parts(other)
+    return all(here.get(key) == there.get(key) for key in keys)
+
+
+def holds_password(url: str) -> bool:
+    """Whether a secret stands in the address; StoreUnavailable if it cannot be read."""
+    return "password" in _parts(url)
+
+
+def _parts(url: str) -> dict[str, object]:
     try:
-        places = [psycopg.conninfo.conninfo_to_dict(url) for url in (one, other)]
-    except psycopg.ProgrammingError as error:
+        return dict(psycopg.conninfo.conninfo_to_dict(url))
+    except psycopg.ProgrammingError:  # without its words, which quote the address
         raise StoreUnavailable(
             "not a PostgreSQL address: write postgresql://user@host/database"
-        ) from error
-    keys = ("host", "hostaddr", "port", "dbname", "service")
-    return [places[0].get(key) for key in keys] == [places[1].get(key) for key in keys]
+        ) from None

@@ -23,6 +23,7 @@ from ari_app.store.leases import LeaseTable
 from ari_app.store.migration import prepare
 from ari_app.store.outbox import Outbox
 from ari_app.store.projecting import ReadModels
+from ari_app.store.queries import Queries
 from ari_app.store.seals import Seals
 from ari_app.store.snapshots import Snapshots
 from ari_app.store.tombstones import Tombstones
@@ -244,6 +245,10 @@ class EventStore:
         return ReadModels(
             self.engine, self._read, self._writer.run, self._need, self.lag, self._meter
         )
+
+    def queries(self) -> Queries:
+        """What the read models say."""
+        return Queries(self._read)
 
     # -- the outbox ---------------------------------------------------------------------------
 

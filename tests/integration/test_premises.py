@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ari_app.bootstrap import Premises, subject_key
+from ari_app.bootstrap.premises import Premises, subject_key
 from ari_app.config import Settings
 from ari_app.conversation.events import CallerSpoke, ConversationOpened
 from ari_app.conversation.identity import E164
@@ -176,6 +176,18 @@ def test_what_would_undo_an_erasure_is_refused_before_anything_is_opened(
     privacy = settings.privacy.model_copy(update=wanted)
     with pytest.raises(SettingsError, match=sentence):
         Premises(settings.model_copy(update={"privacy": privacy}), SystemClock(), PrometheusMeter())
+
+
+@pytest.mark.parametrize("setting", ["keys_url", "ledger_url"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(
+    tmp_path: Path, servers: Servers, setting: str
+) -> None:
+    settings = host(tmp_path / "a", servers)
+    address = {setting: "postgresql://segue:hunter2@db.example/other"}
+    privacy = settings.privacy.model_copy(update=address)
+    with pytest.raises(SettingsError, match="holds a password") as refused:
+        Premises(settings.model_copy(update={"privacy": privacy}), SystemClock(), PrometheusMeter())
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_schema_is_a_plain_name(tmp_path: Path, servers: Servers) -> None:

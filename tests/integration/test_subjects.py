@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ari_app.bootstrap import Premises, subject_key
+from ari_app.bootstrap.premises import Premises, subject_key
 from ari_app.cli import app
 from ari_app.config import Settings, load
 from ari_app.conversation.events import (

@@ -17,7 +17,7 @@ from unittest import mock
 import aiohttp
 import pytest
 
-from ari_app.bootstrap import Premises
+from ari_app.bootstrap.premises import Premises
 from ari_app.cli.processes import Process
 from ari_app.cli.stage import Stage, raised
 from ari_app.config import load

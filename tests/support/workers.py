@@ -90,16 +90,16 @@ class Worker:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._born = self._stat()[19:20]
 
     def kill(self) -> None:
         """kill -9; it is gone when this returns."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        self._tell(signal.SIGKILL)
         self.ends()
 
     def freeze(self) -> None:
         """SIGSTOP; it has stopped when this returns."""
-        os.kill(self.pid, signal.SIGSTOP)
+        self._tell(signal.SIGSTOP)
         self.stops()
 
     def stops(self) -> None:
@@ -108,17 +108,27 @@ class Worker:
 
     def thaw(self) -> None:
         """SIGCONT."""
-        os.kill(self.pid, signal.SIGCONT)
+        self._tell(signal.SIGCONT)
 
     def ends(self) -> None:
         """Wait until it is gone."""
         soon(lambda: self._state() == "", "it ended")
 
+    def _tell(self, what: signal.Signals) -> None:
+        if self._state():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, what)
+
     def _state(self) -> str:
+        """Nothing if it is gone; another process may have its number by then."""
+        stat = self._stat()
+        return stat[0] if stat and stat[19:20] == self._born else ""
+
+    def _stat(self) -> list[str]:
         try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
-            return ""
+            return []
 
 
 class Nursery:
@@ -234,24 +244,25 @@ ONE = {
 }
 
 
-async def rules(address: str, name: str, file: str, ttl: str, freeze: str = "") -> None:
+async def rules(address: str, name: str, file: str, ttl: str, how: str = "") -> None:
     """Waits for the lease `sealer`, then writes everything under it that can be, without a pause.
 
-    Says how each attempt went. At the word `freeze` it stops itself for ever in the midst of a
-    transaction, after the lease was looked at.
+    Says how each attempt went. At the word `freeze` it stops itself in the midst of a transaction,
+    after the lease was looked at. At `stranger` it is none of the workers: only the lease guards.
     """
     say, span = _Mouth(file), float(ttl)
     store = store_of(address, name)
     await store.open()
     leases = Leaseholder(store, span, RecordingMeter(), lambda loss: say("lost", loss))
-    leases.needs(await store.join(span), "taken for dead")
+    if how != "stranger":
+        leases.needs(await store.join(span), "taken for dead")
     keeping = asyncio.create_task(_keeps(leases, span))
     while (fence := await leases.fence("sealer")) is None:  # noqa: ASYNC110  a lease knows no Event
         await asyncio.sleep(span / 20)
     await store.bury()
     say("rules", time.monotonic(), fence.epoch)
     jobs = await store.claim("sms", SystemClock().now(), 5)
-    if freeze:
+    if how == "freeze":
         try:
             await store._writer.run(functools.partial(_stops, store, fence, say))
             say("stale", "written")
