@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test unit docs bench-call bench-store sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit docs bench-call bench-store sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,9 @@ fmt: setup ## one format
 
 test: setup ## unit, properties, integration, acceptance; on the real Asterisk, Vosk and sockets
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+faults: setup ## kill, freeze, fill and break things; the matrix of what holds; WRITE=README.md puts it there
+	@$(BIN)/python -m tests.faults.matrix $(if $(WRITE),--write $(WRITE))
 
 unit: setup ## the fast part: unit and properties
 	@$(BIN)/pytest -n $(JOBS) -q tests/unit tests/properties

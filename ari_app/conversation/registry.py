@@ -50,6 +50,7 @@ class _Reading(NamedTuple):
 
 
 _NAMES: dict[type[Any], tuple[str, int]] = {}
+_FIELDS: dict[type[Any], tuple[str, ...]] = {}  # dataclasses.fields takes longer than all else
 _READINGS: dict[tuple[str, int], _Reading] = {}
 
 
@@ -61,6 +62,7 @@ def event(version: int) -> Callable[[type[_E]], type[_E]]:
         hints = get_type_hints(cls)
         REGISTRY[key] = cls
         _NAMES[cls] = key
+        _FIELDS[cls] = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]  # a dataclass
         deep = {name: _reader(hint) for name, hint in hints.items()}
         _READINGS[key] = _Reading(
             cls,
@@ -94,7 +96,7 @@ def to_payload(event: Event) -> dict[str, Any]:
     """The event's fields, JSON-ready."""
     if isinstance(event, Unrecognised):
         return event.payload
-    return {f.name: getattr(event, f.name) for f in fields(event)}
+    return {name: getattr(event, name) for name in _FIELDS[type(event)]}
 
 
 def from_payload(name: str, version: int, payload: dict[str, Any]) -> Event:

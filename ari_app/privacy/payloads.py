@@ -8,6 +8,7 @@ from typing import Any
 
 from ari_app.conversation.events import (
     PERSONAL_FIELDS,
+    REGISTRY,
     Envelope,
     Event,
     Unrecognised,
@@ -21,6 +22,7 @@ from ari_app.privacy.vault import Vault
 # A sealed field is {"sealed": "1.key_….…"}: no field of ours is such an object itself.
 _SEALED = "sealed"
 _ONE = {_SEALED}
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Payloads:
@@ -30,12 +32,12 @@ class Payloads:
         self._vault = vault
 
     @staticmethod
-    def needs(
-        owner: str, events: Sequence[Event], effects: Sequence[str] = ()
-    ) -> set[tuple[str, str]]:
-        """(owner, data class) of the keys that these events, and effects of these kinds, need."""
-        classes = {c for e in events for _, c, _ in PERSONAL_FIELDS.get(name_of(e), ())}
-        return {(owner, c) for c in classes.union(map(_class_of, effects))}
+    def classes(events: Sequence[Event], effects: Sequence[str] = ()) -> Set[str]:
+        """The data classes of what is personal in these events, and in effects of these kinds."""
+        found = _CLASSES[type(events[0])] if events else _NOTHING
+        for event in events[1:]:
+            found |= _CLASSES[type(event)]
+        return found.union(map(_class_of, effects)) if effects else found
 
     def make_ready(self, needs: Set[tuple[str, str]]) -> None:
         """Have these keys at hand, with one durable write for all new ones."""
@@ -45,11 +47,16 @@ class Payloads:
     def write(self, owner: str, stream: str, sequence: int, event: Event) -> str:
         """The text to store; `owner` is the subject, or the stream if nobody is known."""
         payload = to_payload(event)
-        personal = PERSONAL_FIELDS.get(name_of(event), ()) if self._vault is not None else ()
-        for name, data_class, _ in personal:
-            if payload[name] is not None:
-                place = f"{stream}|{sequence}|{name}"
-                payload[name] = self._sealed(owner, data_class, place, payload[name])
+        if self._vault is None:
+            return _json(payload)
+        seals: dict[str, Callable[[str, str], str]] = {}
+        for name, data_class, _ in PERSONAL_FIELDS.get(name_of(event), ()):
+            value = payload[name]
+            if value is not None:
+                seal = seals.get(data_class)
+                if seal is None:
+                    seal = seals[data_class] = self._vault.sealing(owner, data_class)
+                payload[name] = {_SEALED: seal(f"{stream}|{sequence}|{name}", _json(value))}
         return _json(payload)
 
     def read(
@@ -112,6 +119,16 @@ class Payloads:
         if self._vault is None:
             return None
         return self._vault.open(place, sealed)
+
+
+# By the class of the event: this is asked for every append.
+_CLASSES: dict[type, frozenset[str]] = {
+    Unrecognised: _NOTHING,
+    **{
+        cls: frozenset(data_class for _, data_class, _ in PERSONAL_FIELDS.get(key, ()))
+        for key, cls in REGISTRY.items()
+    },
+}
 
 
 def _erased(name: str, version: int, field: str) -> Any:

@@ -26,6 +26,9 @@ _V = TypeVar("_V")
 _LAST = {0: frozenset(), 2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
 
 
+_URL = bytes.maketrans(b"+/", b"-_")
+
+
 class _Sealer(NamedTuple):
     id: str
     cipher: AESGCM
@@ -120,6 +123,12 @@ class Vault:
 
         `at` is when the text came to be, if not now: it decides when its key expires.
         """
+        return self.sealing(owner, data_class, at=at)(place, plain)
+
+    def sealing(
+        self, owner: str, data_class: str, *, at: int | None = None
+    ) -> Callable[[str, str], str]:
+        """Seals (place, plain) as `seal` does; for several texts of one moment, not for keeping."""
         now = self._clock.now() if at is None else at
         memory = self._present()
         sealer = self._sealer_in(memory, owner, data_class, now)
@@ -127,12 +136,16 @@ class Vault:
             slot = Slot(owner, data_class, self._schedule.period(data_class, now))
             key = self._keys.find(slot) or self._keys.create_many([slot])[0]
             sealer = _remember(memory, slot, key)
-        id = sealer.id
-        nonce = self._entropy(NONCE_SIZE)
-        # Texts of recognisers and carriers may hold half a surrogate pair; it comes back as it is.
-        text = plain.encode("utf-8", "surrogatepass")
-        both = nonce + sealer.cipher.encrypt(nonce, text, f"{place}|{id}".encode())
-        return f"{_VERSION}.{id}.{_to_base64(both)}"
+        id, encrypt, entropy = sealer.id, sealer.cipher.encrypt, self._entropy
+        head = f"{_VERSION}.{id}."
+
+        def seal(place: str, plain: str) -> str:
+            nonce = entropy(NONCE_SIZE)
+            # Texts of recognisers and carriers may hold half a surrogate pair; it comes back.
+            text = plain.encode("utf-8", "surrogatepass")
+            return head + _to_base64(nonce + encrypt(nonce, text, f"{place}|{id}".encode()))
+
+        return seal
 
     def open(self, place: str, sealed: str) -> str | None:
         """The text; None: its key has been shredded. SealBroken if it is not what was sealed here.
@@ -193,8 +206,7 @@ def _remember(memory: _Memory, slot: Slot, key: Key) -> _Sealer:
 
 def _to_base64(sealed: bytes) -> str:
     """RFC 4648 §5, without padding."""
-    text = b2a_base64(sealed, newline=False).rstrip(b"=")
-    return text.replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
+    return b2a_base64(sealed, newline=False).translate(_URL, b"=").decode("ascii")
 
 
 def _from_base64(text: str) -> bytes:

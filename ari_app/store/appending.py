@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ari_app.conversation.events import Envelope, Event, ReceiptReceived, name_of
 from ari_app.conversation.identity import new_id
@@ -19,6 +20,7 @@ from ari_app.store.engine import Engine, Link, Row
 # Carriers use their ids again; a receipt that nobody missed for so long was for another text.
 EARLY_FOR = 24 * 3600 * 1_000_000
 
+_MOST_OWNERS = 20_000
 _INSERT_STREAM = """
     INSERT INTO stream (sequence, link, subject, turned, touched, holder, stream)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -37,7 +39,7 @@ _KNOW = """
 _FORGET_EARLY = "DELETE FROM early_receipt WHERE carrier = ? AND id = ?"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each one take three times as long
 class Write:
     """One append, and the job that it settles if there is one; see the port `Store`."""
 
@@ -56,6 +58,11 @@ class Write:
     wire: tuple[str, Sequence[str]] | None = None
 
 
+#: An event, what led to it, and its dedupe key.
+_Fact: TypeAlias = tuple[Event, str | None, str | None]
+_LINK = 9  # the column of the link in a row of ours
+
+
 @dataclass(slots=True)
 class _Head:
     """Where a stream is."""
@@ -67,18 +74,6 @@ class _Head:
     turned: int
     touched: int
     holder: str | None
-
-    def copy(self) -> _Head:
-        """Written out: dataclasses.replace takes five times as long."""
-        return _Head(
-            self.new,
-            self.sequence,
-            self.link,
-            self.subject,
-            self.turned,
-            self.touched,
-            self.holder,
-        )
 
 
 @dataclass(slots=True)
@@ -92,15 +87,6 @@ class _Changes:
     wires: list[Row] = field(default_factory=list)
     arrived: list[Row] = field(default_factory=list)  # early receipts that found their text
     seen: set[str] = field(default_factory=set)
-
-    def join(self, other: _Changes) -> None:
-        self.events += other.events
-        self.effects += other.effects
-        self.timers += other.timers
-        self.settled += other.settled
-        self.wires += other.wires
-        self.arrived += other.arrived
-        self.seen |= other.seen
 
 
 @dataclass(slots=True)
@@ -129,6 +115,10 @@ class Appender:
         self._worker = worker
         #: While it is set, nothing is written once this lease has been taken away.
         self.fence: Fence | None = None
+        # Whose key a stream needs, as far as is known: a wrong one costs a write, no more.
+        self._owners: dict[str, str] = {}
+        self._random = b""
+        self._used = 0
         any_of = engine.any_of
         column, place = engine.place
         self._insert_event = f"""
@@ -157,13 +147,23 @@ class Appender:
 
     def needs(self, link: Link, writes: Sequence[Write]) -> AbstractSet[tuple[str, str]]:
         """See the protocol."""
-        asked = {w.stream for w in writes if w.subject is None}
-        rows = link.rows(self._owners_of, (self._engine.listed(asked),)) if asked else []
-        owners = {stream: subject for stream, subject in rows if subject}
-        needs: set[tuple[str, str]] = set()
-        for w in writes:
-            owner = w.subject or owners.get(w.stream) or w.stream
-            needs |= self._payloads.needs(owner, w.events, [e.kind for e in w.effects])
+        wanted = [
+            (write, classes)
+            for write in writes
+            if (classes := self._payloads.classes(write.events, [e.kind for e in write.effects]))
+        ]
+        asked = {w.stream for w, _ in wanted if w.subject is None and w.stream not in self._owners}
+        if asked:
+            if len(self._owners) > _MOST_OWNERS:
+                self._owners.clear()
+            found: dict[str, str | None] = dict(
+                link.rows(self._owners_of, (self._engine.listed(asked),))
+            )
+            self._owners |= {stream: found.get(stream) or stream for stream in asked}
+        needs = set()
+        for write, classes in wanted:
+            owner = write.subject or self._owners[write.stream]
+            needs |= {(owner, data_class) for data_class in classes}
         return needs
 
     def make_ready(self, needs: AbstractSet[tuple[str, str]]) -> None:
@@ -185,15 +185,10 @@ class Appender:
         batch = self._read(link, writes)
         outcomes: list[list[Envelope] | Exception] = []
         for write in writes:
-            heads = {write.stream: h.copy()} if (h := batch.heads.get(write.stream)) else {}
-            changes = _Changes()
             try:
-                outcomes.append(self._write(link, write, batch, heads, changes))
+                outcomes.append(self._write(link, write, batch))
             except (SegueError, ValueError, TypeError) as error:
                 outcomes.append(error)
-                continue
-            batch.heads.update(heads)
-            batch.changes.join(changes)
         self._flush(link, batch)
         return outcomes
 
@@ -229,94 +224,120 @@ class Appender:
             newest = dict(link.rows(self._newest_of, (listed(subjects),)))
         return _Batch(now, heads, mine, early, {}, newest, changes)
 
-    def _write(
-        self, link: Link, write: Write, batch: _Batch, heads: dict[str, _Head], changes: _Changes
-    ) -> list[Envelope]:
-        """The rows of one write, into `heads` and `changes`; both are thrown away if it raises."""
-        fence, job = write.fence, write.job
-        if fence is not None:
-            if fence not in batch.fenced:
-                batch.fenced[fence] = self.holds(link, fence)
-            if not batch.fenced[fence]:
-                raise LeaseLost(f"another worker has the lease {fence.name}")
+    def _write(self, link: Link, write: Write, batch: _Batch) -> list[Envelope]:
+        """Compute all that can fail, then change the batch; what raises has changed nothing."""
+        changes, job, stream = batch.changes, write.job, write.stream
+        if write.fence is not None:
+            self._hold(link, write.fence, batch)
         if job is not None and job.id not in batch.mine:
             raise LeaseLost(f"{job.id} is in other hands by now")
-        if write.dedupe is not None and write.dedupe in batch.changes.seen:
+        if write.dedupe is not None and write.dedupe in changes.seen:
             return []
-        head = heads.get(write.stream)
+        head = batch.heads.get(stream)
         found = head.sequence if head else 0
         if write.expected is not None and write.expected != found:
-            raise Conflict(write.stream, write.expected, found)
-        envelopes = self._append(write, batch, heads, changes)
-        if write.effects:
-            self._promise(write, heads, changes)
-        changes.timers += [(t.id, write.stream, t.kind, t.due) for t in write.timers]
-        if job is not None:
-            again = write.retry_at is not None
-            changes.settled.append(
-                ("due" if again else "done", write.retry_at if again else batch.now, job.id)
+            raise Conflict(stream, write.expected, found)
+        facts: list[_Fact] = [(event, write.cause, None) for event in write.events]
+        if facts and write.dedupe is not None:
+            facts[0] = (facts[0][0], write.cause, write.dedupe)
+        if write.wire is not None and batch.early:
+            facts += self._early(write, batch)
+        owner = write.subject or (head and head.subject) or stream
+        rows, envelopes = self._rows(stream, owner, head, facts, batch.now)
+        effects = [
+            (
+                e.id,
+                e.kind,
+                stream,
+                e.due,
+                self._payloads.write_effect(owner, e.id, e.kind, e.payload),
             )
-            batch.mine.discard(job.id)
-            self._wire(job, write, batch, heads, changes)
-        return envelopes
+            for e in write.effects
+        ]
+        # From here on nothing fails.
+        if rows:
+            if head is None:
+                head = batch.heads[stream] = _Head(True, 0, b"", None, batch.now, batch.now, None)
+            self._move(head, write, batch, envelopes[-1].sequence, rows[-1][_LINK])
+            changes.events += rows
+            changes.seen.update(dedupe for _, _, dedupe in facts if dedupe is not None)
+        if effects:
+            changes.effects += effects
+        if write.timers:
+            changes.timers += [(t.id, stream, t.kind, t.due) for t in write.timers]
+        if job is not None:
+            self._settle(job, write, batch)
+        return envelopes[: len(write.events)]
 
-    def _append(
-        self, write: Write, batch: _Batch, heads: dict[str, _Head], changes: _Changes
-    ) -> list[Envelope]:
-        if not write.events:
-            return []
-        stream, now = write.stream, batch.now
-        head = heads.get(stream)
-        if head is None:
-            head = heads[stream] = _Head(True, 0, genesis(stream), None, now, now, None)
-        owner = write.subject or head.subject or stream
-        actor, cause, dedupe = self._actor, write.cause, write.dedupe
-        envelopes = []
-        sequence, previous = head.sequence, head.link
-        for happened in write.events:
+    def _hold(self, link: Link, fence: Fence, batch: _Batch) -> None:
+        if fence not in batch.fenced:
+            batch.fenced[fence] = self.holds(link, fence)
+        if not batch.fenced[fence]:
+            raise LeaseLost(f"another worker has the lease {fence.name}")
+
+    def _rows(
+        self, stream: str, owner: str, head: _Head | None, facts: list[_Fact], now: int
+    ) -> tuple[list[Row], list[Envelope]]:
+        """The rows of these facts and their envelopes, each linked to the one before."""
+        sequence, previous = (head.sequence, head.link) if head else (0, genesis(stream))
+        actor, payloads, placed = self._actor, self._payloads, self._engine.placed
+        rows: list[Row] = []
+        envelopes: list[Envelope] = []
+        for happened, cause, dedupe in facts:
             sequence += 1
-            id = new_id("evt", now, os.urandom(10))
+            id = new_id("evt", now, self._entropy())
             name, version = name_of(happened)
-            text = self._payloads.write(owner, stream, sequence, happened)
+            text = payloads.write(owner, stream, sequence, happened)
             stored = (id, stream, sequence, now, actor, cause, name, version, text)
             previous = link(previous, event_hash(stored))
+            rows.append((*stored, previous, dedupe, *placed(stream, sequence)))
             envelopes.append(Envelope(id, stream, sequence, now, actor, cause, happened))
-            placed = self._engine.placed(stream, sequence)
-            changes.events.append((*stored, previous, dedupe, *placed))
-            dedupe = None
-        head.sequence, head.link, head.touched = sequence, previous, now
-        if write.dedupe is not None:
-            changes.seen.add(write.dedupe)
+        return rows, envelopes
+
+    def _entropy(self) -> bytes:
+        """Ten random bytes: of many that were fetched at once."""
+        at = self._used
+        if at + 10 > len(self._random):
+            self._random, at = os.urandom(2560), 0
+        self._used = at + 10
+        return self._random[at : at + 10]
+
+    def _move(
+        self, head: _Head, write: Write, batch: _Batch, sequence: int, previous: bytes
+    ) -> None:
+        head.sequence, head.link, head.touched = sequence, previous, batch.now
         if write.subject is not None:
+            self._owners[write.stream] = write.subject
             # Later than the turn before, also by a clock that was set back.
-            head.turned = max(now, batch.newest.get(write.subject, 0) + 1)
+            head.turned = max(batch.now, batch.newest.get(write.subject, 0) + 1)
             head.subject, batch.newest[write.subject] = write.subject, head.turned
         if write.held is not None:
             head.holder = self._worker if write.held else None
-        return envelopes
 
-    def _promise(self, write: Write, heads: dict[str, _Head], changes: _Changes) -> None:
-        head = heads.get(write.stream)
-        owner = (head and head.subject) or write.stream
-        for e in write.effects:
-            text = self._payloads.write_effect(owner, e.id, e.kind, e.payload)
-            changes.effects.append((e.id, e.kind, write.stream, e.due, text))
+    def _early(self, write: Write, batch: _Batch) -> list[_Fact]:
+        """The receipts that came before the ids that this write makes known."""
+        assert write.wire is not None
+        assert write.job is not None
+        found: dict[str, _Fact] = {}
+        for id in write.wire[1]:
+            for receipt in batch.early.get((write.wire[0], id), ()):
+                key = receipt_key(write.job.id, receipt)
+                if key not in batch.changes.seen:
+                    found.setdefault(key, (receipt_event(write.job.id, receipt), None, key))
+        return list(found.values())
 
-    def _wire(
-        self, job: Job, write: Write, batch: _Batch, heads: dict[str, _Head], changes: _Changes
-    ) -> None:
-        """Make the carrier's ids known, and take in the receipts that came before them."""
-        if write.wire is None:
-            return
-        carrier, ids = write.wire
-        for id in ids:
-            changes.wires.append((carrier, id, job.id, job.stream))
-            for receipt in batch.early.pop((carrier, id), ()):
-                key = receipt_key(job.id, receipt)
-                if key not in batch.changes.seen and key not in changes.seen:
-                    event = receipt_event(job.id, receipt)
-                    self._append(Write(job.stream, [event], dedupe=key), batch, heads, changes)
-                changes.arrived.append((carrier, id))
+    def _settle(self, job: Job, write: Write, batch: _Batch) -> None:
+        changes, again = batch.changes, write.retry_at
+        changes.settled.append(
+            ("done", batch.now, job.id) if again is None else ("due", again, job.id)
+        )
+        batch.mine.discard(job.id)
+        if write.wire is not None:
+            carrier, ids = write.wire
+            for id in ids:
+                changes.wires.append((carrier, id, job.id, job.stream))
+                if batch.early.pop((carrier, id), ()):
+                    changes.arrived.append((carrier, id))
 
     def _flush(self, link: Link, batch: _Batch) -> None:
         changes = batch.changes

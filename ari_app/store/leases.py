@@ -9,12 +9,12 @@ _WORKER = "worker:"
 # See `PostgresLink.commit`: what connections that are gone have left.
 _COMMIT = "commit:"
 # A new owner, or the same one again after somebody else: another epoch. What the old one still
-# writes is refused by it.
+# writes is refused by it. The time is looked at again: the row may have been waited for.
 _TAKE = """
     INSERT INTO lease (name, owner, epoch, until) VALUES (?, ?, 1, segue_now() + ?)
     ON CONFLICT (name) DO UPDATE SET
         epoch = CASE WHEN lease.owner = excluded.owner THEN lease.epoch ELSE lease.epoch + 1 END,
-        owner = excluded.owner, until = excluded.until
+        owner = excluded.owner, until = segue_now() + ?
     WHERE lease.owner = excluded.owner OR lease.until <= segue_now()
     RETURNING epoch"""
 _RENEW = """
@@ -37,7 +37,8 @@ class LeaseTable:
 
     def take(self, link: Link, name: str, ttl: float) -> Fence | None:
         """See the port `Leases`."""
-        rows = link.rows(_TAKE, (name, self._worker, _microseconds(ttl)))
+        span = _microseconds(ttl)
+        rows = link.rows(_TAKE, (name, self._worker, span, span))
         return Fence(name, self._worker, int(rows[0][0])) if rows else None
 
     def renew(self, link: Link, fences: list[Fence], ttl: float) -> list[Fence]:

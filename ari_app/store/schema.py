@@ -157,7 +157,7 @@ class EarlyReceiptRow(Table, table=True):
 
     number: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     carrier: str = Field(index=True)
-    id: str
+    id: str = Field(index=True)
     state: str
     error: str
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))

@@ -16,8 +16,9 @@ from ari_app.store.sqlite import SqliteLink
 
 _T = TypeVar("_T")
 
-# The columns of a LinkedRow; what was erased comes as its hash.
-_LINKED = "id, stream, sequence, at, actor, cause, name, version, payload, payload_hash, link"
+# The columns of a LinkedRow, and the hash that takes the place of a payload that was erased.
+_LINKED = "id, stream, sequence, at, actor, cause, name, version, payload, link, payload_hash"
+_PAYLOAD, _LAST = 9, 11
 _SEAL = "SELECT number, size, position, tree, note, at FROM seal"
 _TILE = "SELECT number, leaves, root FROM tile"
 _KEEP_SEAL = "INSERT INTO seal (number, size, position, tree, note, at) VALUES (?, ?, ?, ?, ?, ?)"
@@ -170,8 +171,10 @@ def _page(engine: Engine, link: Link, after: int, limit: int) -> list[Row]:
 
 
 def _linked(row: Row) -> LinkedRow:
-    _, *head, payload, erased, link = row
-    return (*head, erased if payload is None else payload, link)
+    """Without its place; a slice, since an audit makes one of every event."""
+    if row[_PAYLOAD] is None:
+        return (*row[1:_PAYLOAD], row[_LAST], row[_LAST - 1])
+    return row[1:_LAST]
 
 
 def _seal(row: Row) -> Seal:

@@ -79,7 +79,7 @@ class EventStore:
         self._leases = LeaseTable(engine, worker)
         self._tombstones = Tombstones(engine)
         self._snapshots = Snapshots(self._payloads)
-        self._writer = GroupWriter(engine, self._appender, meter)
+        self._writer = GroupWriter(engine, self._appender, meter, self._changed)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._reader = threading.local()
         self._links: list[Link] = []
@@ -152,7 +152,6 @@ class EventStore:
         started = self._clock.monotonic()
         written: list[Envelope] = await self._writer.append(write)
         self._meter.observe("segue_store_append_seconds", self._clock.monotonic() - started)
-        self._changed()
         return written
 
     async def read(self, stream: str, after: int = 0) -> list[Envelope]:
@@ -272,7 +271,6 @@ class EventStore:
     ) -> None:
         """See the port."""
         await self._writer.append(Write(job.stream, events, job=job, retry_at=retry_at, wire=wire))
-        self._changed()
 
     async def receipt(self, receipt: Receipt) -> bool:
         """See the port."""

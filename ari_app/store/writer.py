@@ -19,6 +19,8 @@ from ari_app.store.engine import Doomed, Engine, Link
 
 _T = TypeVar("_T")
 _LARGEST_GROUP = 256
+#: Callers that outrun the disk are refused instead of filling the memory.
+MOST_WAITING = 10_000
 # A server that restarts is waited for; whoever is on the telephone does not wait for longer.
 _PATIENCE = 5.0
 _PAUSE = 0.05
@@ -57,9 +59,12 @@ class _Work:
 class _Told:
     """What one loop is told at once: waking it costs more than a future."""
 
+    changed: Callable[[], None]
     works: list[_Work] = field(default_factory=list)
 
     def __call__(self) -> None:
+        if any(isinstance(work.what, Write) and work.outcome for work in self.works):
+            self.changed()
         for work in self.works:
             if work.done.cancelled():
                 continue
@@ -77,13 +82,20 @@ class GroupWriter:
     once it is back, unless the server says that it has it.
     """
 
-    def __init__(self, engine: Engine, appends: Appends, meter: Meter) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        appends: Appends,
+        meter: Meter,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is called in the loop of whoever appended, before they hear of it."""
+        self._changed = changed
         self._engine = engine
         self._appends = appends
         self._meter = meter
         self._link: Link | None = None
-        # Bounded: callers that outrun the disk wait instead of filling the memory.
-        self._queue: queue.Queue[_Work | None] = queue.Queue(maxsize=10_000)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -110,10 +122,9 @@ class GroupWriter:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        try:
-            self._queue.put_nowait(_Work(what, done, loop))
-        except queue.Full:
-            raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting") from None
+        if self._queue.qsize() >= MOST_WAITING:
+            raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting")
+        self._queue.put(_Work(what, done, loop))
         return await done
 
     async def aclose(self) -> None:
@@ -140,7 +151,7 @@ class GroupWriter:
                     group.append(work)
                 self._write(group)
                 self._meter.observe("segue_store_group_size", len(group))
-                _tell(group)
+                self._tell(group)
         finally:
             self._drop()
 
@@ -222,6 +233,16 @@ class GroupWriter:
             return engine.unavailable(error)
         return error
 
+    def _tell(self, group: Sequence[_Work]) -> None:
+        loops: dict[asyncio.AbstractEventLoop, _Told] = {}
+        for work in group:
+            if work.loop not in loops:
+                loops[work.loop] = _Told(self._changed)
+            loops[work.loop].works.append(work)
+        for loop, told in loops.items():
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(told)
+
     @property
     def _lost(self) -> bool:
         return self._link is None or self._link.lost
@@ -236,12 +257,3 @@ class GroupWriter:
 def _fail(group: Sequence[_Work], error: Exception) -> None:
     for work in group:
         work.failure = error
-
-
-def _tell(group: Sequence[_Work]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, _Told] = {}
-    for work in group:
-        loops.setdefault(work.loop, _Told()).works.append(work)
-    for loop, told in loops.items():
-        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(told)

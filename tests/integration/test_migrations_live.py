@@ -74,7 +74,7 @@ def test_after_a_contraction_an_old_program_does_not_start_again(
 ) -> None:
     prepare(engine_of(address))
     folder = write_step(tmp_path / "new", "9001", "pass")
-    drop = "op.drop_index('stream_touched', 'stream')"
+    drop = "op.drop_index('stream_holder', 'stream')"
     write_step(folder, "9002", drop, kind="Contract('9001')", down="9001")
     with program("appends", address) as running:
         assert said(running) == "running"

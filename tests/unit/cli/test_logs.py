@@ -80,7 +80,7 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
 def stored(events: list[Event], vault: Vault | None = None, stream: str = STREAM) -> list[Stored]:
     """As the log holds them, one second after the other."""
     payloads = Payloads(vault)
-    payloads.make_ready(payloads.needs(keys.ANNA, events))
+    payloads.make_ready({(keys.ANNA, data_class) for data_class in payloads.classes(events)})
     return [
         Stored(
             place=40 + n,

@@ -1,4 +1,4 @@
-"""Snapshots of the state of long conversations."""
+"""Snapshots of the state of long conversations; early receipts are found by their id."""
 
 from __future__ import annotations
 
@@ -20,3 +20,4 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
     )
+    op.create_index("ix_early_receipt_id", "early_receipt", ["id"])
