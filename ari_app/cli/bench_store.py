@@ -22,12 +22,14 @@ from ari_app.cli.bench_growth import growth
 from ari_app.cli.bench_place import Place, place
 from ari_app.cli.bench_projections import fill_views, page_times
 from ari_app.cli.figures import Figure, above, below, free, percentile, told
+from ari_app.cli.processes import collect_seldom
 from ari_app.conversation.events import TextSubmitted
 from ari_app.conversation.state import fold
 from ari_app.errors import SegueError
 from ari_app.ports import Effect, Job
 from ari_app.privacy.payloads import Payloads
 from ari_app.store.engine import Engine
+from ari_app.store.migration import prepare
 from ari_app.store.postgres import PostgresEngine
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
@@ -37,6 +39,7 @@ _CONVERSATIONS = 200
 _APPENDS = 40  # of each conversation in a round
 _ROUNDS = 3
 _TEXTS = 6000
+_BATCH, _HANDS = 100, 4
 _CALLS = 500
 _PACED_SECONDS = 10
 _ROWS = 1_000_000
@@ -49,6 +52,7 @@ def run_store(largest: int, postgres: str, out: Path, plot: Path | None) -> int:
     folder = out / "store"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    collect_seldom()  # as the service does
     try:
         with Progress() as progress:
             task = progress.add_task("", total=largest)
@@ -103,7 +107,7 @@ async def _append_on_sqlite(folder: Path) -> list[Figure]:
         payload = await _stored_payload(there)
         for _ in range(_ROUNDS):
             ours.append(await _append_round(there.store, _APPENDS))
-            bare.append(_bare_sqlite(folder / "bare.db", payload))
+            bare.append(_bare_sqlite(folder, payload))
     rate, limit = statistics.median(ours), statistics.median(bare)
     return [
         free("bare sqlite3, FULL, groups of 200", limit, "events/s"),
@@ -128,50 +132,49 @@ async def _stored_payload(there: Place) -> str:
     return record.payload
 
 
-_BARE_TABLE = """
-    CREATE TABLE IF NOT EXISTS event (
-        position INTEGER PRIMARY KEY, id TEXT UNIQUE, stream TEXT, sequence INTEGER, at BIGINT,
-        actor TEXT, cause TEXT, name TEXT, version INTEGER, payload TEXT, link BLOB,
-        UNIQUE (stream, sequence))"""
-_BARE_INSERT = """
+_BARE_EVENT = """
     INSERT INTO event (id, stream, sequence, at, actor, cause, name, version, payload, link)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_BARE_STREAM = "UPDATE stream SET sequence = ?, link = ?, touched = ? WHERE stream = ?"
+_BARE_NEW = """
+    INSERT INTO stream (sequence, link, turned, touched, stream) VALUES (0, ?, 0, 0, ?)"""
 
 
-def _bare_sqlite(path: Path, payload: str) -> float:
-    """The same rows, made beforehand, in commits of the same size that are as durable."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
+def _bare_sqlite(folder: Path, payload: str) -> float:
+    """The same rows in the same tables, made beforehand, in commits that are as durable."""
+    engine = SqliteEngine(folder / "bare.db", SystemClock())
+    engine.open()
+    prepare(engine)
+    connection = sqlite3.connect(engine.path, isolation_level=None)
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(_BARE_TABLE)
-    groups = [_bare_rows(payload, sequence) for sequence in range(_APPENDS)]
+    groups = _bare_groups(payload)
+    connection.executemany(_BARE_NEW, groups.pop(0)[1])
     began = time.perf_counter()
-    for group in groups:
+    for events, streams in groups:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_BARE_INSERT, group)
+        connection.executemany(_BARE_EVENT, events)
+        connection.executemany(_BARE_STREAM, streams)
         connection.execute("COMMIT")
     seconds = time.perf_counter() - began
     connection.close()
-    return _APPENDS * _CONVERSATIONS / seconds
+    return len(groups) * _CONVERSATIONS / seconds
 
 
-def _bare_rows(payload: str, sequence: int) -> list[tuple[Any, ...]]:
+_Rows = list[tuple[Any, ...]]
+
+
+def _bare_groups(payload: str) -> list[tuple[_Rows, _Rows]]:
+    """First the streams to be made, then (events, streams to be moved) of each commit."""
     run = os.urandom(4).hex()
-    return [
-        (
-            f"evt_{run}{sequence:012}{number:012}",
-            f"conv_{run}{number:024}",
-            sequence,
-            time.time_ns() // 1000,
-            "segue",
-            None,
-            "caller.spoke",
-            1,
-            payload,
-            bytes(32),
-        )
-        for number in range(_CONVERSATIONS)
-    ]
+    names = [f"conv_{run}{number:024}" for number in range(_CONVERSATIONS)]
+    groups: list[tuple[_Rows, _Rows]] = [([], [(bytes(32), name) for name in names])]
+    for sequence in range(1, _APPENDS + 1):
+        at = time.time_ns() // 1000
+        ids = [f"evt_{run}{sequence:012}{number:012}" for number in range(_CONVERSATIONS)]
+        same = (sequence, at, "segue", None, "caller.spoke", 1, payload, bytes(32))
+        events: _Rows = [(id, name, *same) for id, name in zip(ids, names, strict=True)]
+        groups.append((events, [(sequence, bytes(32), at, name) for name in names]))
+    return groups
 
 
 async def _paced(folder: Path) -> list[Figure]:
@@ -217,7 +220,7 @@ def _fsyncs(folder: Path) -> list[float]:
 
 
 async def _outbox_rate(there: Place) -> float:
-    """Claimed in batches, settled one by one with their event and the carrier's id."""
+    """Claimed in batches by a few at once, each settled with its event and the carrier's id."""
     store = there.store
     payload: dict[str, object] = {"to": "+12025550123", "body": "We are open from nine to five."}
     for start in range(0, _TEXTS, 100):
@@ -229,13 +232,17 @@ async def _outbox_rate(there: Place) -> float:
         taken = TextSubmitted(message=job.id, carrier="main", ids=(id,), attempts=1)
         await store.settle(job, [taken], wire=("main", (id,)))
 
+    async def work() -> int:
+        settled = 0
+        while jobs := await store.claim("sms", 1, _BATCH):
+            await asyncio.gather(*(settle(job) for job in jobs))
+            settled += len(jobs)
+        return settled
+
     began = time.perf_counter()
-    settled = 0
-    while jobs := await store.claim("sms", 1, _CONVERSATIONS):
-        await asyncio.gather(*(settle(job) for job in jobs))
-        settled += len(jobs)
-    assert settled == _TEXTS
-    return settled / (time.perf_counter() - began)
+    settled = await asyncio.gather(*(work() for _ in range(_HANDS)))
+    assert sum(settled) == _TEXTS
+    return _TEXTS / (time.perf_counter() - began)
 
 
 # -- fold -------------------------------------------------------------------------------------
@@ -326,15 +333,21 @@ async def _on_postgres(folder: Path, url: str) -> list[Figure]:
 
 
 def _bare_postgres(url: str, payload: str) -> float:
-    groups = [_bare_rows(payload, sequence) for sequence in range(_APPENDS)]
-    table = _BARE_TABLE.replace("INTEGER PRIMARY KEY", "BIGSERIAL PRIMARY KEY")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(table.replace("BLOB", "BYTEA").encode())
+    engine = PostgresEngine(url, schema="segue_bare")
+    engine.open()
+    prepare(engine)
+    groups = _bare_groups(payload)
+    event, stream, new = (
+        text.replace("?", "%s").encode() for text in (_BARE_EVENT, _BARE_STREAM, _BARE_NEW)
+    )
+    options = "-c search_path=segue_bare"
+    with psycopg.connect(url, autocommit=True, options=options) as connection:
         cursor = connection.cursor()
-        insert = _BARE_INSERT.replace("?", "%s").encode()
+        cursor.executemany(new, groups.pop(0)[1])
         began = time.perf_counter()
-        for group in groups:
+        for events, streams in groups:
             connection.execute("BEGIN")
-            cursor.executemany(insert, group)
+            cursor.executemany(event, events)
+            cursor.executemany(stream, streams)
             connection.execute("COMMIT")
-        return _APPENDS * _CONVERSATIONS / (time.perf_counter() - began)
+        return len(groups) * _CONVERSATIONS / (time.perf_counter() - began)

@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 from ari_app.bootstrap.service import Service
-from ari_app.cli.processes import announce
+from ari_app.cli.processes import announce, collect_seldom
 from ari_app.config import Settings, load
 from ari_app.errors import Unavailable
 from ari_app.telemetry.logs import set_up
@@ -42,6 +42,7 @@ async def _serve(settings: Settings, ready: Path | None) -> None:
         await starting
     if stop.is_set():
         return
+    collect_seldom()
     announce(ready, {"agi_port": service.agi_port})
     _tell_systemd("READY=1")
     logger.info("segue is up")

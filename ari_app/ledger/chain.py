@@ -8,7 +8,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
-from ari_app.ledger.canonical import event_hash
+from ari_app.ledger.canonical import leaf_bytes
 
 # After a break no row fits any more: no link is made from this.
 _BROKEN = b""
@@ -96,7 +96,7 @@ class ChainCheck:
         for row in rows:
             stream, sequence, stored = row[1], row[2], row[9]
             try:
-                found = event_hash(row[:9])
+                found = sha256(leaf_bytes(row[:9])).digest()  # event_hash(), without the call
                 last, previous = heads.get(stream) or (0, genesis(stream))
             except (AttributeError, TypeError, ValueError):  # SQLite takes any type in any column
                 self._note(str(stream), heads.get(stream, _NOWHERE)[0] + 1, Fault.CHANGED)

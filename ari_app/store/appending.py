@@ -15,27 +15,43 @@ from ari_app.ledger.canonical import event_hash
 from ari_app.ledger.chain import genesis, link
 from ari_app.ports import Clock, Effect, Fence, Job, Receipt, Timer
 from ari_app.privacy.payloads import Payloads
+from ari_app.store.bulk import Bulk
 from ari_app.store.engine import Engine, Link, Row
 
 # Carriers use their ids again; a receipt that nobody missed for so long was for another text.
 EARLY_FOR = 24 * 3600 * 1_000_000
 
 _MOST_OWNERS = 20_000
-_INSERT_STREAM = """
-    INSERT INTO stream (sequence, link, subject, turned, touched, holder, stream)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
-_MOVE_STREAM = """
-    UPDATE stream SET sequence = ?, link = ?, subject = ?, turned = ?, touched = ?, holder = ?
-    WHERE stream = ?"""
-_INSERT_EFFECT = """
-    INSERT INTO outbox (id, kind, stream, state, due, attempts, payload)
-    VALUES (?, ?, ?, 'due', ?, 0, ?)"""
-_INSERT_TIMER = "INSERT INTO timer (id, stream, kind, due) VALUES (?, ?, ?, ?)"
-_SETTLE = "UPDATE outbox SET state = ?, due = ?, holder = NULL WHERE id = ?"
+_EVENT = "id, stream, sequence, at, actor, cause, name, version, payload, link, dedupe"
+_EVENT_TYPES = "text text int8 int8 text text text int8 text bytea text"
+_INSERT_STREAM = Bulk(
+    "INSERT INTO stream (sequence, link, subject, turned, touched, holder, stream)",
+    "?, ?, ?, ?, ?, ?, ?",
+    "int8 bytea text int8 int8 text text",
+)
+_MOVE_STREAM = Bulk(
+    "UPDATE stream SET sequence = ?, link = ?, subject = ?, turned = ?, touched = ?, holder = ?",
+    "stream.stream = ?",
+    "int8 bytea text int8 int8 text text",
+)
+_INSERT_EFFECT = Bulk(
+    "INSERT INTO outbox (id, kind, stream, state, due, attempts, payload)",
+    "?, ?, ?, 'due', ?, 0, ?",
+    "text text text int8 text",
+)
+_INSERT_TIMER = Bulk(
+    "INSERT INTO timer (id, stream, kind, due)", "?, ?, ?, ?", "text text text int8"
+)
+_SETTLE = Bulk(
+    "UPDATE outbox SET state = ?, due = ?, holder = NULL", "outbox.id = ?", "text int8 text"
+)
 # Ids come round again after days: the newest message owns the id.
-_KNOW = """
-    INSERT INTO wire (carrier, id, message, stream) VALUES (?, ?, ?, ?)
-    ON CONFLICT (carrier, id) DO UPDATE SET message = excluded.message, stream = excluded.stream"""
+_KNOW = Bulk(
+    "INSERT INTO wire (carrier, id, message, stream)",
+    "?, ?, ?, ?",
+    "text text text text",
+    "ON CONFLICT (carrier, id) DO UPDATE SET message = excluded.message, stream = excluded.stream",
+)
 _FORGET_EARLY = "DELETE FROM early_receipt WHERE carrier = ? AND id = ?"
 
 
@@ -74,6 +90,7 @@ class _Head:
     turned: int
     touched: int
     holder: str | None
+    base: int = 0  # its sequence before all writes of now
 
 
 @dataclass(slots=True)
@@ -120,11 +137,12 @@ class Appender:
         self._random = b""
         self._used = 0
         any_of = engine.any_of
-        column, place = engine.place
-        self._insert_event = f"""
-            INSERT INTO event
-            (id, stream, sequence, at, actor, cause, name, version, payload, link, dedupe{column})
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{place})"""
+        place = engine.place
+        self._insert_event = Bulk(
+            f"INSERT INTO event ({_EVENT}{place.column})",
+            f"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{place.value}",
+            f"{_EVENT_TYPES} {place.types}",
+        )
         self._heads_of = f"""
             SELECT stream, sequence, link, subject, turned, touched, holder FROM stream
             WHERE {any_of("stream")} ORDER BY stream{engine.for_update}"""
@@ -195,7 +213,13 @@ class Appender:
     def _read(self, link: Link, writes: Sequence[Write]) -> _Batch:
         listed = self._engine.listed
         streams = listed({w.stream for w in writes})
-        heads = {r[0]: _Head(False, *r[1:]) for r in link.rows(self._heads_of, (streams,))}
+        heads: dict[str, _Head] = {}
+        for stream, sequence, previous, subject, turned, touched, holder in link.rows(
+            self._heads_of, (streams,)
+        ):
+            heads[stream] = _Head(
+                False, sequence, previous, subject, turned, touched, holder, sequence
+            )
         ids = {id for w in writes if w.wire for id in w.wire[1]}
         early: dict[tuple[str, str], list[Receipt]] = {}
         now = self._clock.now()
@@ -280,7 +304,8 @@ class Appender:
     ) -> tuple[list[Row], list[Envelope]]:
         """The rows of these facts and their envelopes, each linked to the one before."""
         sequence, previous = (head.sequence, head.link) if head else (0, genesis(stream))
-        actor, payloads, placed = self._actor, self._payloads, self._engine.placed
+        actor, payloads = self._actor, self._payloads
+        placed = self._engine.placed(stream, head.base if head else 0)
         rows: list[Row] = []
         envelopes: list[Envelope] = []
         for happened, cause, dedupe in facts:
@@ -290,7 +315,7 @@ class Appender:
             text = payloads.write(owner, stream, sequence, happened)
             stored = (id, stream, sequence, now, actor, cause, name, version, text)
             previous = link(previous, event_hash(stored))
-            rows.append((*stored, previous, dedupe, *placed(stream, sequence)))
+            rows.append((*stored, previous, dedupe, *placed))
             envelopes.append(Envelope(id, stream, sequence, now, actor, cause, happened))
         return rows, envelopes
 
@@ -343,13 +368,14 @@ class Appender:
         changes = batch.changes
         touched = {row[1] for row in changes.events}
         moved = [(s, batch.heads[s]) for s in sorted(touched)]
-        link.many(self._insert_event, changes.events)
-        link.many(_INSERT_STREAM, _columns((s, h) for s, h in moved if h.new))
-        link.many(_MOVE_STREAM, _columns((s, h) for s, h in moved if not h.new))
-        link.many(_INSERT_EFFECT, changes.effects)
-        link.many(_INSERT_TIMER, changes.timers)
-        link.many(_SETTLE, changes.settled)
-        link.many(_KNOW, changes.wires)
+        link.bulk(self._insert_event, changes.events)
+        link.bulk(_INSERT_STREAM, _columns((s, h) for s, h in moved if h.new))
+        link.bulk(_MOVE_STREAM, _columns((s, h) for s, h in moved if not h.new))
+        link.bulk(_INSERT_EFFECT, changes.effects)
+        link.bulk(_INSERT_TIMER, changes.timers)
+        link.bulk(_SETTLE, changes.settled)
+        # The last of two that say the same: one statement must not meet a row twice.
+        link.bulk(_KNOW, list({row[:2]: row for row in changes.wires}.values()))
         link.many(_FORGET_EARLY, changes.arrived)
 
 

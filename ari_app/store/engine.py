@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import sqlalchemy
 
 from ari_app.errors import StoreUnavailable
+from ari_app.store.bulk import Bulk
 
 Row: TypeAlias = tuple[Any, ...]
+
+
+class Place(NamedTuple):
+    """What an event's row has beside the columns that are the same on both engines."""
+
+    column: str = ""
+    value: str = ""
+    types: str = ""
 
 
 class Link(Protocol):
@@ -28,6 +37,9 @@ class Link(Protocol):
 
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run it once for each row, in as few round trips as there can be."""
+
+    def bulk(self, statement: Bulk, rows: Sequence[Row]) -> None:
+        """Run it for all rows, by as few messages as there can be."""
 
     def stream(self, sql: str, values: Sequence[object] = (), size: int = 1000) -> Iterator[Row]:
         """Run it; what it returns bit by bit. Inside a transaction, and nothing else meanwhile."""
@@ -64,7 +76,7 @@ class Engine(Protocol):
     order: str
     cursor: str
     #: A further column of a new event and its value, both with a comma in front; or nothing.
-    place: tuple[str, str]
+    place: Place
     #: Errors of the driver; `Busy` are those of which a repetition may succeed.
     Error: type[Exception]
     Broken: tuple[type[Exception], ...]  # a constraint: a bug in the calling code
@@ -92,7 +104,7 @@ class Engine(Protocol):
         """
 
     def placed(self, stream: str, sequence: int) -> Row:
-        """The values for `place` of this event."""
+        """The values for `place` of what comes after this event of the stream."""
 
     def any_of(self, column: str) -> str:
         """A condition with one `?` for the value of `listed`."""

@@ -16,7 +16,8 @@ from psycopg import errors, sql
 from sqlalchemy.pool import NullPool
 
 from ari_app.errors import StoreUnavailable
-from ari_app.store.engine import Doomed, Link, Row
+from ari_app.store.bulk import Bulk, for_all, literal
+from ari_app.store.engine import Doomed, Link, Place, Row
 from ari_app.store.postgres_hints import Hints
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,13 @@ class PostgresLink:
         elif rows:
             self.connection.cursor().executemany(_marked(sql), rows)
 
+    def bulk(self, statement: Bulk, rows: Sequence[Row]) -> None:
+        """See the protocol."""
+        if rows:
+            columns = zip(statement.types.split(), zip(*rows, strict=True), strict=True)
+            arrays = [literal(type, column) for type, column in columns]
+            self.connection.execute(_marked(for_all(statement)), arrays)
+
     def stream(self, sql: str, values: Sequence[object] = (), size: int = 1000) -> Iterator[Row]:
         """See the protocol."""
         with self.connection.cursor(name="stream") as cursor:
@@ -168,10 +176,11 @@ class PostgresEngine:
     cursor = f"(xid::text::numeric * {1 << _SHIFT} + position)"
     # Who comes second to a stream may have begun first: an event stands after the one before it.
     # What is newer than the own transaction is settled no earlier than that, so `after` stays true.
-    place = (
+    place = Place(
         ", xid",
-        ", GREATEST(pg_current_xact_id(),"
-        " (SELECT xid FROM event WHERE stream = ? AND sequence = ?))",
+        ", GREATEST(pg_current_xact_id(), "
+        "(SELECT before.xid FROM event before WHERE before.stream = ? AND before.sequence = ?))",
+        "text int8",
     )
     Error: type[Exception] = psycopg.Error
     Broken: tuple[type[Exception], ...] = (psycopg.IntegrityError,)
@@ -276,7 +285,7 @@ class PostgresEngine:
 
     def placed(self, stream: str, sequence: int) -> Row:
         """See the protocol."""
-        return (stream, sequence - 1)
+        return (stream, sequence)
 
     def any_of(self, column: str) -> str:
         """See the protocol."""

@@ -16,7 +16,8 @@ from sqlalchemy.pool import NullPool
 
 from ari_app.errors import StoreUnavailable
 from ari_app.ports import Clock
-from ari_app.store.engine import Doomed, Link, Row
+from ari_app.store.bulk import Bulk, for_each
+from ari_app.store.engine import Doomed, Link, Place, Row
 
 _ADVICE = {
     "locked": "another program holds it: stop that program, or wait for its backup to end",
@@ -48,6 +49,11 @@ class SqliteLink:
         """See the protocol."""
         if rows:
             self.connection.executemany(sql, rows)
+
+    def bulk(self, statement: Bulk, rows: Sequence[Row]) -> None:
+        """See the protocol."""
+        if rows:
+            self.connection.executemany(for_each(statement), rows)
 
     def stream(self, sql: str, values: Sequence[object] = (), size: int = 1000) -> Iterator[Row]:
         """See the protocol."""
@@ -98,7 +104,7 @@ class SqliteEngine:
 
     for_update = for_share = skip_locked = ""
     cursor = order = "position"
-    place = "", ""
+    place = Place()
     Error: type[Exception] = sqlite3.Error
     Broken: tuple[type[Exception], ...] = (sqlite3.IntegrityError,)
     Busy: tuple[type[Exception], ...] = ()

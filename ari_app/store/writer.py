@@ -95,7 +95,11 @@ class GroupWriter:
         self._appends = appends
         self._meter = meter
         self._link: Link | None = None
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        # What one turn of the loop brings is handed over at once: a writer that wakes for the first
+        # of it would commit that one alone, and fight with the loop for the interpreter.
+        self._queue: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
+        self._next: list[_Work] = []
+        self._waiting = 0
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -122,15 +126,27 @@ class GroupWriter:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        if self._queue.qsize() >= MOST_WAITING:
+        if self._waiting >= MOST_WAITING:
             raise StoreUnavailable("the disk is too slow: 10 000 writes are waiting")
-        self._queue.put(_Work(what, done, loop))
-        return await done
+        self._waiting += 1
+        if not self._next:
+            loop.call_soon(self._hand_over)
+        self._next.append(_Work(what, done, loop))
+        try:
+            return await done
+        finally:
+            self._waiting -= 1
+
+    def _hand_over(self) -> None:
+        if self._next:
+            self._queue.put(self._next)
+            self._next = []
 
     async def aclose(self) -> None:
         """Write what waits, then end the thread; without effect if it never started."""
         # Here and not in the thread below: nothing is queued after the end.
         closed, self._closed = self._closed, True
+        self._hand_over()
         if self._thread is not None and not closed:
             await asyncio.to_thread(self._end, self._thread)
 
@@ -139,19 +155,20 @@ class GroupWriter:
         thread.join()
 
     def _run(self) -> None:
+        waiting: list[_Work] = []
+        last = False
         try:
-            last = False
-            while not last and (first := self._queue.get()) is not None:
-                group = [first]
-                while len(group) < _LARGEST_GROUP and not self._queue.empty():
-                    work = self._queue.get_nowait()
-                    if work is None:
-                        last = True
-                        break
-                    group.append(work)
-                self._write(group)
-                self._meter.observe("segue_store_group_size", len(group))
-                self._tell(group)
+            while not last or waiting:
+                # Nothing to do: wait. Else see what has come meanwhile.
+                while not last and (not waiting or not self._queue.empty()):
+                    works = self._queue.get()
+                    last = works is None
+                    waiting += works or ()
+                group, waiting = waiting[:_LARGEST_GROUP], waiting[_LARGEST_GROUP:]
+                if group:
+                    self._write(group)
+                    self._meter.observe("segue_store_group_size", len(group))
+                    self._tell(group)
         finally:
             self._drop()
 

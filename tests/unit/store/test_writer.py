@@ -212,7 +212,7 @@ async def test_a_writer_that_never_started_closes(story: Story) -> None:
 async def test_callers_that_outrun_the_disk_are_refused_and_not_piled_up(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "MOST_WAITING", 3)
+    monkeypatch.setattr(writers, "MOST_WAITING", 4)  # the one that is held, and three
     outcomes = await story.together(*(note(f"n{n}") for n in range(5)))
     refused = [outcome for outcome in outcomes if outcome is not None]
     assert [type(outcome) for outcome in refused] == [StoreUnavailable] * 2
