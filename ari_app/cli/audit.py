@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -31,7 +32,7 @@ def verify(config: Path | None, key: Path | None, checkpoints: list[Path], as_js
     with _log(settings) as log:
         verifier = verifier_of(settings, key, needed=bool(notes or log.seals()))
         with _progress(log.count(), as_json) as step:
-            report = audit.verify(log, verifier, notes, step)
+            report = audit.verify(log, verifier, notes, step, hands=os.cpu_count() or 1)
     _print(report, time.monotonic() - began, as_json)
     return 0 if report.sound else 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ class _Log:
     def _verify(self) -> float:
         with contextlib.closing(AuditedDatabase(self._there.engine)) as log:
             began = time.perf_counter()
-            report = audit.verify(log, VerifierKey.of(_ORIGIN, self._key))
+            key = VerifierKey.of(_ORIGIN, self._key)
+            report = audit.verify(log, key, hands=os.cpu_count() or 1)
             seconds = time.perf_counter() - began
         assert report.sound, report.findings
         assert report.sealed == self.events

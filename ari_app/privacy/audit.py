@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ari_app.errors import SegueError
 from ari_app.ledger import checkpoint, merkle
@@ -14,11 +15,15 @@ from ari_app.ledger.checkpoint import Checkpoint
 from ari_app.ledger.merkle import TILE, Tree
 from ari_app.ledger.note import VerifierKey
 from ari_app.ledger.proof import write_proof
+from ari_app.privacy.hands import Unsound
+from ari_app.privacy.hands import leaves as shared
 from ari_app.privacy.ports import Seal, SealedLog, Tile
 from ari_app.privacy.sealing import split
 
 # Larger pages are slower: they leave the cache of the CPU.
 _PAGE = 4 * TILE
+# As large as its way from process to process is worth; whole tiles.
+_PART = 80 * TILE
 
 
 class NotProven(SegueError):
@@ -81,23 +86,103 @@ def verify(
     key: VerifierKey | None,
     notes: Iterable[tuple[str, str]] = (),
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    hands: int = 1,
 ) -> Report:
     """The report. `notes` are (where from, signed note); without a key nothing signed is read.
 
-    Two passes at the most: the second, to say what exactly differs, only if something does.
+    Two passes at the most: the second, to say what exactly differs, only if something does. With
+    more `hands` than one the first pass is made by so many processes, which are forked.
     """
+    notes = list(notes)
+    parts = log.parts(_PART) if hands > 1 else []
+    if len(parts) > 1:
+        try:
+            return _verify(log, key, notes, progress, _Shared(log, parts, hands))
+        except Unsound:
+            pass  # the other way says what it is
+    return _verify(log, key, notes, progress, _Alone(log))
+
+
+class _Leaves(Protocol):
+    """The leaves of the log, in order and in whole tiles, and what their chains say."""
+
+    @property
+    def events(self) -> int: ...
+
+    @property
+    def erased(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[bytes]]: ...
+
+    def finish(self) -> list[Break]: ...
+
+
+class _Alone:
+    """In one piece: says where a chain breaks."""
+
+    def __init__(self, log: SealedLog) -> None:
+        self._log = log
+        self._check = ChainCheck(known=log.heads())
+
+    @property
+    def events(self) -> int:
+        return self._check.events
+
+    @property
+    def erased(self) -> int:
+        return self._check.erased
+
+    def __iter__(self) -> Iterator[list[bytes]]:
+        for _, rows in self._log.pages(_PAGE):
+            yield self._check.feed(rows)
+
+    def finish(self) -> list[Break]:
+        return self._check.finish()
+
+
+class _Shared:
+    """By several processes: Unsound if a chain breaks anywhere."""
+
+    def __init__(self, log: SealedLog, parts: Sequence[tuple[int, int]], hands: int) -> None:
+        self._log = log
+        self._parts = parts
+        self._hands = hands
+        self.events = 0
+        self.erased = 0
+
+    def __iter__(self) -> Iterator[list[bytes]]:
+        known = self._log.heads()
+        waiting: list[bytes] = []
+        for found, erased in shared(self._log.again, self._parts, known, self._hands):
+            self.events += len(found)
+            self.erased += erased
+            waiting += found
+            whole = len(waiting) - len(waiting) % TILE  # a place more or less is no event
+            yield waiting[:whole]
+            del waiting[:whole]
+        yield waiting
+
+    def finish(self) -> list[Break]:
+        return []
+
+
+def _verify(
+    log: SealedLog,
+    key: VerifierKey | None,
+    notes: Sequence[tuple[str, str]],
+    progress: Callable[[int], None],
+    pages: _Leaves,
+) -> Report:
     findings: list[Finding] = []
     seals = log.seals()
-    notes = list(notes)
     claims = _claims(seals, key, findings) + _kept(notes, key, findings)
-    check = ChainCheck(known=log.heads())
     sizes = sorted({claim.signed.size for claim in claims})
     roots = {0: Tree().root}
     tree = Tree()
     differs = False
     sealed = max((claim.signed.size for claim in claims if not claim.elsewhere), default=0)
-    for _, rows in log.pages(_PAGE):
-        leaves = check.feed(rows)
+    for leaves in pages:
         start, end = tree.size, tree.size + len(leaves)
         while sizes and sizes[0] <= end:
             size = sizes.pop(0)
@@ -105,8 +190,8 @@ def verify(
             roots[size] = tree.root
         tree = tree.extended(leaves[tree.size - start :])
         differs = differs or not _as_sealed(log, leaves, start, min(end, sealed))
-        progress(len(rows))
-    breaks = check.finish()
+        progress(len(leaves))
+    breaks = pages.finish()
     wrong = [claim for claim in claims if roots.get(claim.signed.size) != claim.signed.root]
     first = min((claim.signed.size for claim in wrong), default=tree.size + 1)
     good = max((claim.signed.size for claim in claims if claim.signed.size < first), default=0)
@@ -120,7 +205,7 @@ def verify(
         findings.append(Finding("seal", "the last seals or the sealed leaves were changed"))
     elif good > sealed:
         findings.append(Finding("seal", "the seals were removed"))
-    return Report(check.events, good, len(seals), len(notes), check.erased, tuple(findings))
+    return Report(pages.events, good, len(seals), len(notes), pages.erased, tuple(findings))
 
 
 def prove(log: SealedLog, event: str) -> str:

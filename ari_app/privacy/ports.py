@@ -194,6 +194,21 @@ class SealedLog(Protocol):
     def pages(self, size: int) -> Iterator[tuple[list[int], list[LinkedRow]]]:
         """All events in log order, with their positions; each page but the last is full."""
 
+    def parts(self, size: int) -> list[tuple[int, int]]:
+        """Places (after, until) that cut the log into parts of so many events, about.
+
+        Empty if it is in one piece only.
+        """
+
+    def between(self, after: int, until: int, size: int) -> Iterator[list[LinkedRow]]:
+        """The events of a part, in log order, in pages."""
+
+    def again(self) -> SealedLog:
+        """The same log once more, to be closed; also in a forked process."""
+
+    def close(self) -> None:
+        """Free it."""
+
     def seals(self) -> list[Seal]:
         """All seals in order."""
 

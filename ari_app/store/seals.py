@@ -113,6 +113,28 @@ class AuditedDatabase:
     def _page(self, after: int, size: int, link: Link) -> list[Row]:
         return _page(self._engine, link, after, size)
 
+    def parts(self, size: int) -> list[tuple[int, int]]:
+        """See the port. On PostgreSQL places are too far apart to be cut evenly."""
+        if not isinstance(self._link, SqliteLink):
+            return []
+        ((first, last),) = self._all("SELECT min(position), max(position) FROM event")
+        if first is None:
+            return []
+        return [(at, min(at + size, last)) for at in range(first - 1, last, size)]
+
+    def between(self, after: int, until: int, size: int) -> Iterator[list[LinkedRow]]:
+        """See the port."""
+        query = f"""
+            SELECT position, {_LINKED} FROM event WHERE position > ? AND position <= ?
+            ORDER BY position LIMIT ?"""
+        while rows := self._all(query, (after, until, size)):
+            after = rows[-1][0]
+            yield [_linked(row) for row in rows]
+
+    def again(self) -> AuditedDatabase:
+        """See the port."""
+        return AuditedDatabase(self._engine)
+
     def seals(self) -> list[Seal]:
         """See the port."""
         return [_seal(row) for row in self._all(f"{_SEAL} ORDER BY number")]
