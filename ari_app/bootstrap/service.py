@@ -208,8 +208,8 @@ class Service:
                     logger.error("standing by waits: %s", error)
                     continue
                 if fence is not None:
-                    logger.warning("this worker takes the calls of %s", pbx.url)
                     await start(fence)
+                    logger.warning("this worker has the calls of %s now", pbx.url)
                     return
 
         self._spawn(stand_by, "standby")

@@ -39,7 +39,7 @@ _CONVERSATIONS = 200
 _APPENDS = 40  # of each conversation in a round
 _ROUNDS = 3
 _TEXTS = 6000
-_BATCH, _HANDS = 100, 4
+_BATCH = 800
 _CALLS = 500
 _PACED_SECONDS = 10
 _ROWS = 1_000_000
@@ -220,11 +220,17 @@ def _fsyncs(folder: Path) -> list[float]:
 
 
 async def _outbox_rate(there: Place) -> float:
-    """Claimed in batches by a few at once, each settled with its event and the carrier's id."""
+    """The median of a few rounds."""
+    return statistics.median([await _outbox_round(there, n) for n in range(_ROUNDS)])
+
+
+async def _outbox_round(there: Place, number: int) -> float:
+    """Claimed in batches, each settled by itself with its event and the carrier's id."""
     store = there.store
     payload: dict[str, object] = {"to": "+12025550123", "body": "We are open from nine to five."}
     for start in range(0, _TEXTS, 100):
-        effects = [Effect("sms", f"msg_{n:032}", 0, payload) for n in range(start, start + 100)]
+        ids = [f"msg_{number:04}{n:028}" for n in range(start, start + 100)]
+        effects = [Effect("sms", id, 0, payload) for id in ids]
         await store.append(f"conv_{start % 2000:032}", [_SAID], effects=effects)
 
     async def settle(job: Job) -> None:
@@ -232,16 +238,12 @@ async def _outbox_rate(there: Place) -> float:
         taken = TextSubmitted(message=job.id, carrier="main", ids=(id,), attempts=1)
         await store.settle(job, [taken], wire=("main", (id,)))
 
-    async def work() -> int:
-        settled = 0
-        while jobs := await store.claim("sms", 1, _BATCH):
-            await asyncio.gather(*(settle(job) for job in jobs))
-            settled += len(jobs)
-        return settled
-
     began = time.perf_counter()
-    settled = await asyncio.gather(*(work() for _ in range(_HANDS)))
-    assert sum(settled) == _TEXTS
+    settled = 0
+    while jobs := await store.claim("sms", 1, _BATCH):
+        await asyncio.gather(*(settle(job) for job in jobs))
+        settled += len(jobs)
+    assert settled == _TEXTS
     return _TEXTS / (time.perf_counter() - began)
 
 

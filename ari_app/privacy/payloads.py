@@ -22,6 +22,7 @@ from ari_app.privacy.vault import Vault
 # A sealed field is {"sealed": "1.key_….…"}: no field of ours is such an object itself.
 _SEALED = "sealed"
 _ONE = {_SEALED}
+_HEAD, _TAIL = f'{{"{_SEALED}":"', '"}'
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -104,12 +105,13 @@ class Payloads:
 
     def read_effect(self, id: str, text: str) -> dict[str, Any]:
         """An effect's payload; empty if the person has been erased."""
-        payload: dict[str, Any] = json.loads(text)
-        if payload.keys() != {_SEALED}:
-            return payload
-        plain = self._opened(f"outbox|{id}|payload", payload[_SEALED])
-        opened: dict[str, Any] = {} if plain is None else json.loads(plain)
-        return opened
+        # What is sealed needs no escapes, so that it need not be read as JSON first.
+        if not text.startswith(_HEAD):
+            plain: dict[str, Any] = json.loads(text)
+            return plain
+        opened = self._opened(f"outbox|{id}|payload", text[len(_HEAD) : -len(_TAIL)])
+        payload: dict[str, Any] = {} if opened is None else json.loads(opened)
+        return payload
 
     def _sealed(self, owner: str, data_class: str, place: str, value: Any) -> dict[str, str]:
         assert self._vault is not None

@@ -18,7 +18,7 @@ from ari_app.store.appending import Write
 from ari_app.store.engine import Doomed, Engine, Link
 
 _T = TypeVar("_T")
-_LARGEST_GROUP = 256
+_LARGEST_GROUP = 1024
 #: Callers that outrun the disk are refused instead of filling the memory.
 MOST_WAITING = 10_000
 # A server that restarts is waited for; whoever is on the telephone does not wait for longer.

@@ -80,7 +80,7 @@ class Workers:
         """Wait until it has the calls; not longer than promised."""
 
         async def up() -> bool:
-            return "this worker takes the calls" in self.words(process)
+            return "this worker has the calls" in self.words(process)
 
         await eventually(up, "the other worker takes over")
         assert time.monotonic() - since < TAKEN_OVER
