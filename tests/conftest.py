@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from asterisk.private import PrivateAsterisk
 from tests.support.pbx import root_or_skip
+from tests.support.store import Base, PostgresBase, SqliteBase
 
 # How long one example takes says nothing on a machine that is busy with other tests.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -23,6 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "asterisk_root" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asterisk)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
+    """A database on each engine: the store is the same on both; time is the test's."""
+    if request.param == "sqlite":
+        yield SqliteBase(tmp_path)
+        return
+    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
+        yield base
 
 
 @pytest.fixture(scope="session")

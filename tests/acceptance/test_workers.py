@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -52,20 +53,21 @@ def settings(url: str, folder: Path) -> dict[str, str]:
     }
 
 
+_numbers = itertools.count(1)
+
+
 class Workers:
     """The one that has the calls, and one that stands by."""
 
     def __init__(self, house: House, url: str) -> None:
         self.house = house
         self._url = url
-        self._count = 0
         self.standby: Process | None = None
 
     async def another(self) -> Process:
         """Start one more worker; it stands by as soon as this returns."""
-        self._count += 1
         folder = self.house.stage.folder
-        name = f"worker{self._count}"
+        name = f"worker{next(_numbers)}"  # another log for each
         process = Process(folder, name, "run", "--config", str(self.house.stage.config))
         with mock.patch.dict(os.environ, settings(self._url, folder), SEGUE_AGI__PORT="0"):
             await process.start(60.0)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.store import Base, PostgresBase, SqliteBase
 from tests.support.workers import Nursery
 
 
@@ -18,16 +17,6 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "segue.db")
     return str(request.getfixturevalue("database"))
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """A database on each engine; time is the test's."""
-    if request.param == "sqlite":
-        yield SqliteBase(tmp_path)
-        return
-    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
-        yield base
 
 
 @pytest.fixture(scope="session")

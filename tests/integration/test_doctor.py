@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -31,16 +30,6 @@ from tests.support.meter import RecordingMeter
 from tests.support.store import Base, PostgresBase, SqliteBase, running
 
 MARK = "m" * 32
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """A database on each engine."""
-    if request.param == "sqlite":
-        yield SqliteBase(tmp_path)
-        return
-    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
-        yield base
 
 
 def read_only(base: Base) -> Engine:

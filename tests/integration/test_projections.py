@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -31,22 +29,12 @@ from tests.support.projections import (
     spoil,
     views,
 )
-from tests.support.store import Base, PostgresBase, SqliteBase, running
+from tests.support.store import Base, running
 
 TTL = 5.0
 PATIENCE = 60.0
 LENGTH = len(life("x"))
 WROTE = TextReceived(carrier="main", recipient="100", sender=NUMBER, body=WORDS)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """A database on each engine."""
-    if request.param == "sqlite":
-        yield SqliteBase(tmp_path)
-        return
-    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
-        yield base
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -19,17 +18,7 @@ from ari_app.store.projecting import ReadModels
 from ari_app.store.store import EventStore
 from tests.support.clock import NOON, SECOND, FakeClock
 from tests.support.projections import life, queries
-from tests.support.store import Base, PostgresBase, SqliteBase, running
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """A database on each engine."""
-    if request.param == "sqlite":
-        yield SqliteBase(tmp_path)
-        return
-    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
-        yield base
+from tests.support.store import Base, running
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -33,7 +31,7 @@ from ari_app.store.snapshots import EVERY
 from ari_app.store.store import EventStore
 from tests.support.clock import DAY, NOON, SECOND, FakeClock
 from tests.support.faults import fault
-from tests.support.store import Base, PostgresBase, SqliteBase, running
+from tests.support.store import Base, running
 
 TTL = 5.0
 OPENED = ConversationOpened(channel="voice", did="100", language="en", number="+12025550123")
@@ -53,16 +51,6 @@ def delivered(id: str, carrier: str = "main", state: str = "DELIVRD") -> Receipt
 
 def taken(message: str, *ids: str) -> TextSubmitted:
     return TextSubmitted(message=message, carrier="main", ids=ids, attempts=1)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """A database on each engine: the store is the same on both."""
-    if request.param == "sqlite":
-        yield SqliteBase(tmp_path)
-        return
-    with contextlib.closing(PostgresBase(request.getfixturevalue("database"))) as base:
-        yield base
 
 
 @pytest.fixture
