@@ -156,7 +156,8 @@ class AriTelephone:
         try:
             await self._ask(request)
         except AriRefused as error:
-            if error.status != 404:
+            # 409: a bridge that Asterisk is about to destroy belongs to no application any more.
+            if error.status not in (404, 409):
                 raise
 
     # -- AriListener ------------------------------------------------------------------------
