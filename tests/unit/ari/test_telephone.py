@@ -244,6 +244,12 @@ async def test_a_format_that_asterisk_does_not_know_is_refused(story: Story) -> 
     assert "hang_up" not in story.link.operations
 
 
+async def test_a_bridge_that_asterisk_is_about_to_destroy_is_released(story: Story) -> None:
+    story.link.answers["delete_bridge"] = [refusal(409)]
+    await story.telephone.release("call_1")
+    assert "delete_bridge" in story.link.operations
+
+
 async def test_a_released_leg_need_not_be_removed_again(story: Story) -> None:
     for _ in range(2):
         connecting = story.connect()
