@@ -393,6 +393,8 @@ class Service:
                     await asyncio.sleep(1.0)
                 else:
                     await feed.run(fence)
+                    if not feed.stopped:
+                        leases.lost(fence)
 
         self._run(turns, feed.stop, "relay")
 

@@ -51,7 +51,7 @@ class Leaseholder:
             try:
                 await run(fence)
             except LeaseLost:
-                self._drop(fence)
+                self.lost(fence)
 
         return tick
 
@@ -61,10 +61,10 @@ class Leaseholder:
             return
         try:
             for lost in await self._leases.renew(list(self._held.values()), self._ttl):
-                self._drop(lost)
+                self.lost(lost)
         except LeaseLost:
             for fence in list(self._held.values()):
-                self._drop(fence)
+                self.lost(fence)
         except StoreUnavailable as error:
             # Nobody else can take them either while the database is away.
             logger.error("leases cannot be renewed: %s", error)
@@ -79,7 +79,8 @@ class Leaseholder:
             except (StoreUnavailable, LeaseLost) as error:
                 logger.warning("the lease %s could not be given up: %s", fence.name, error)
 
-    def _drop(self, fence: Fence) -> None:
+    def lost(self, fence: Fence) -> None:
+        """Forget one that a write has found to be somebody else's; ask for it again."""
         if self._held.pop(fence.name, None) is None:
             return
         self._meter.gauge("segue_lease_held", 0, lease=_kind(fence.name))

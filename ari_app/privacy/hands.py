@@ -6,7 +6,10 @@ What is sound takes one look. What is not is left to the audit in one piece, whi
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -43,19 +46,21 @@ def leaves(
     `again` opens the log once more, in the other process; `parts` are places (after, until),
     `known` the heads of the log at its end. Unsound if anything is not as it should be.
     """
-    # fork: what `again` holds on to need not be sent. No thread of ours runs in an audit.
-    pool = multiprocessing.get_context("fork").Pool(hands, _begin, (again,))
+    # fork: what `again` holds on to need not be sent.
+    forked = multiprocessing.get_context("fork")
     heads: dict[str, Head] = {}
-    try:
-        for part in pool.imap(_held, parts):
-            if part is None:
-                raise Unsound
-            _join(part, heads)
-            whole = part.leaves
-            yield [whole[at : at + 32] for at in range(0, len(whole), 32)], part.erased
-    finally:
-        pool.terminate()
-        pool.join()
+    with ProcessPoolExecutor(hands, forked, _begin, (again,)) as pool:
+        try:
+            for part in pool.map(_held, parts):
+                if part is None:
+                    raise Unsound
+                _join(part, heads)
+                whole = part.leaves
+                yield [whole[at : at + 32] for at in range(0, len(whole), 32)], part.erased
+        except BrokenProcessPool:  # one of them was killed
+            raise Unsound from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     if heads != known:
         raise Unsound
 
@@ -65,6 +70,7 @@ _log: SealedLog | None = None
 
 def _begin(again: Callable[[], SealedLog]) -> None:
     global _log
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever waits for us
     _log = again()
 
 

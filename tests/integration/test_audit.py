@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +25,7 @@ from ari_app.ledger.chain import genesis, link
 from ari_app.ledger.checkpoint import Checkpoint
 from ari_app.ledger.merkle import Tree
 from ari_app.ledger.note import VerifierKey
-from ari_app.privacy import audit
+from ari_app.privacy import audit, hands
 from ari_app.privacy.audit import NotProven, Report, notes_in
 from ari_app.privacy.sealing import Sealer, split
 from ari_app.store.seals import AuditedDatabase
@@ -354,3 +356,15 @@ def test_the_command_names_the_event_and_ends_with_1(folder: Path) -> None:
     broken = CliRunner().invoke(app, [*verify, "--json"])
     assert broken.exit_code == 1
     assert json.loads(broken.stdout)["findings"][0]["sequence"] == 5
+
+
+async def test_an_audit_whose_process_is_killed_is_made_in_one_piece(folder: Path) -> None:
+    def killed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with (
+        contextlib.closing(AuditedDatabase(SqliteEngine(folder / "segue.db", FakeClock()))) as log,
+        mock.patch.object(audit, "_PART", 100),
+        mock.patch.object(hands, "_hold", killed),
+    ):
+        assert audit.verify(log, VERIFIER, hands=2) == Report(312, 312, 2, 0, 0, ())

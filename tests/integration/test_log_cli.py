@@ -21,7 +21,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from ari_app.bootstrap.premises import Premises, engine, subject_key
-from ari_app.cli import app, logs
+from ari_app.cli import logs
 from ari_app.cli.log_app import log_app
 from ari_app.cli.log_export import Export
 from ari_app.cli.logs import Tail
@@ -52,7 +52,6 @@ BODY = "Your table is under the willow."
 SECRETS = (NUMBER.value, WORDS, "heron", BODY, "willow")
 PATIENCE = 30.0
 ROOT = Path(__file__).parents[2]
-WIRED = "log" in getattr(get_command(app), "commands", {})
 
 LIFE: list[Event] = [
     ConversationOpened(channel="voice", did="1", language="en", number=NUMBER.value),
@@ -589,7 +588,6 @@ def test_streams_are_completed_and_nothing_is_if_there_is_no_log(
     assert logs.complete_stream(context, "conv_b") == []
 
 
-@pytest.mark.skipif(not WIRED, reason="`segue log` is not among the commands yet")
 def test_it_is_among_the_commands(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.append("conv_a", LIFE)

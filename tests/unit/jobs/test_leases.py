@@ -132,3 +132,16 @@ async def test_a_database_that_is_away_takes_no_lease_from_anybody(
     await one.holder.keep()
     assert one.losses == []
     assert "leases cannot be renewed: the server is away" in caplog.text
+
+
+async def test_a_lease_that_a_write_found_lost_is_asked_for_again_at_once(
+    pair: Pair, clock: FakeClock
+) -> None:
+    one, two = pair
+    fence = await one.holder.fence("relay")
+    assert fence is not None
+    clock.advance(TTL)
+    assert await two.holder.fence("relay") is not None
+    assert await one.holder.fence("relay") == fence  # nobody has told it yet
+    one.holder.lost(fence)
+    assert await one.holder.fence("relay") is None
