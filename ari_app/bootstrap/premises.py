@@ -81,6 +81,12 @@ class Privacy:
             copy(self._file, self._table)
         self.erasure.reapply()
 
+    def rotate(self, file: Path) -> int:
+        """Wrap every key by the key-encryption key in this file; how many. SettingsError."""
+        given = read_secret(file, "", "--new")
+        assert given is not None  # a file that is named is read or refused
+        return self._keys.rotate(_as_kek(given, str(file)))
+
     def close(self) -> None:
         """Close the keys."""
         if self._table is not None:
@@ -220,12 +226,16 @@ def _kek(settings: Settings) -> bytes:
         )
     if given is None:
         given = _made_once(settings.store.path.parent / "kek")
+    return _as_kek(given, "privacy.kek_file")
+
+
+def _as_kek(text: str, where: str) -> bytes:
     try:
-        kek = bytes.fromhex(given)
+        kek = bytes.fromhex(text)
     except ValueError:
         kek = b""
     if len(kek) != 32:
-        raise SettingsError("privacy.kek_file: the key must be 64 hex digits")
+        raise SettingsError(f"{where}: the key must be 64 hex digits")
     return kek
 
 

@@ -264,6 +264,17 @@ def subject_part(
     subjects.part(config, number, other, reason)
 
 
+@subject_app.command("rotate")
+def subject_rotate(
+    new: Annotated[Path, typer.Argument(help="File with the new key, 64 hex digits, mode 0400.")],
+    config: Config = None,
+) -> None:
+    """Wrap all keys of persons by a new key-encryption key. Repeat it if it was cut off."""
+    from ari_app.cli import subjects
+
+    subjects.rotate(config, new)
+
+
 @app.command()
 def retention(
     config: Config = None,

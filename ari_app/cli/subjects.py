@@ -135,6 +135,16 @@ def release(config: Path | None, number: str, reason: str) -> None:
     Console().print(f"{subject} is released.")
 
 
+def rotate(config: Path | None, new: Path) -> None:
+    """Wrap all keys of persons by a new key-encryption key; services go on meanwhile."""
+    with _privacy(load(config)) as privacy:
+        count = privacy.rotate(new)
+    Console().print(
+        f"{count} keys are wrapped by the key in {new}. Name it in [privacy] kek_file (or put it "
+        "in the place of the old one) before the next start, then destroy the old one."
+    )
+
+
 def holds(config: Path | None, as_json: bool) -> None:
     """Who is held, by pseudonym."""
     with _privacy(load(config)) as privacy:

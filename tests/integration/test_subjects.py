@@ -291,3 +291,24 @@ def test_a_snapshot_shows_no_words_and_goes_with_its_person(site: Site, how: lis
     assert site.traces(WORDS) == []
     site.run("subject", "erase", NUMBER.value, "--yes", *how)
     assert WORDS not in asyncio.run(remembered(site))
+
+
+def test_after_a_rotation_only_the_new_key_opens_what_is_there(site: Site, tmp_path: Path) -> None:
+    new, old = tmp_path / "new.kek", site.folder / "kek"
+    new.write_text("ab" * 32)
+    new.chmod(0o400)
+    before = old.read_text()
+    assert before not in site.run("subject", "rotate", str(new))
+    with pytest.raises(SegueError, match="does not open"):
+        site.exported(NUMBER)
+    old.chmod(0o600)
+    old.write_text("ab" * 32)
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS]
+
+
+def test_what_is_no_key_rotates_nothing(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("abc")
+    (tmp_path / "short").chmod(0o400)
+    with pytest.raises(SegueError, match="64 hex digits"):
+        site.run("subject", "rotate", str(tmp_path / "short"))
+    assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS]
