@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from smpp import protocol
-from smpp.codec import Bind, DeliverSm, SubmitSm
 from smpp.constants import Status, status_name
 from smpp.errors import (
     AnswerTimeout,
@@ -28,6 +27,7 @@ from smpp.errors import (
     SmppError,
     command_error,
 )
+from smpp.pdu import Bind, DeliverSm, SubmitSm
 from smpp.protocol import Session, State
 
 logger = logging.getLogger(__name__)

@@ -15,14 +15,16 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
-from smpp.codec import (
+from smpp.codec import FrameReader, decode, encode, next_sequence
+from smpp.constants import RESPONSE, Command, Status, status_name
+from smpp.errors import LocalProtocolError, MalformedPdu, NotSent, RemoteProtocolError
+from smpp.pdu import (
     Bind,
     BindResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
-    FrameReader,
     GenericNack,
     Pdu,
     SubmitSm,
@@ -30,12 +32,7 @@ from smpp.codec import (
     Unbind,
     UnbindResp,
     Unknown,
-    decode,
-    encode,
-    next_sequence,
 )
-from smpp.constants import RESPONSE, Command, Status, status_name
-from smpp.errors import LocalProtocolError, MalformedPdu, NotSent, RemoteProtocolError
 
 # -- the life of a bind -----------------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from smpp.codec import DeliverSm
 from smpp.constants import MESSAGE_STATES, EsmClass, Tag
 from smpp.errors import UnreadableReceipt
 from smpp.gsm0338 import decode_text
+from smpp.pdu import DeliverSm
 
 # Appendix B writes seven letters; SMSCs write more, fewer, or the whole word.
 _STATES = {

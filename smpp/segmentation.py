@@ -6,10 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from smpp.address import Address
-from smpp.codec import ShortMessage
 from smpp.constants import DataCoding, EsmClass, Tag
 from smpp.errors import LocalProtocolError
 from smpp.gsm0338 import ESCAPE, decode_text, encode_text
+from smpp.pdu import ShortMessage
 
 # 3GPP TS 23.040 §9.2.3.24.1: a user part has 140 octets, six of them the header of a segment.
 _SINGLE = {DataCoding.DEFAULT: 160, DataCoding.UCS2: 140}

@@ -17,14 +17,16 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from smpp.address import Address
-from smpp.codec import (
+from smpp.codec import FrameReader, decode, encode, next_sequence
+from smpp.constants import Command, EsmClass, Status, Tag, status_name
+from smpp.errors import MalformedPdu, NotSent, RemoteProtocolError, SessionClosed, SmppError
+from smpp.pdu import (
     Bind,
     BindResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
-    FrameReader,
     GenericNack,
     Pdu,
     SubmitSm,
@@ -32,12 +34,7 @@ from smpp.codec import (
     Unbind,
     UnbindResp,
     Unknown,
-    decode,
-    encode,
-    next_sequence,
 )
-from smpp.constants import Command, EsmClass, Status, Tag, status_name
-from smpp.errors import MalformedPdu, NotSent, RemoteProtocolError, SessionClosed, SmppError
 from smpp.segmentation import Joiner, References, Whole, read_part, split
 
 logger = logging.getLogger(__name__)

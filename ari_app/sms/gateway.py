@@ -20,7 +20,6 @@ from ari_app.ports import (
 from ari_app.sms.dedupe import DedupeKeys
 from smpp import receipt as receipts
 from smpp.address import Address
-from smpp.codec import DeliverSm, SubmitSm
 from smpp.constants import EsmClass, RegisteredDelivery, Status, Tag
 from smpp.errors import (
     BindRefused,
@@ -34,6 +33,7 @@ from smpp.errors import (
 )
 from smpp.esme import Backoff, Esme, Limits
 from smpp.ids import IdRule, MessageIds
+from smpp.pdu import DeliverSm, SubmitSm
 from smpp.segmentation import Joiner, References, Segment, Whole, read_part, split
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from smpp.address import Address
-from smpp.codec import DeliverSm, SubmitSm
 from smpp.control import ControlClient, ControlError, ControlServer
 from smpp.esme import Esme
+from smpp.pdu import DeliverSm, SubmitSm
 from smpp.simulator import Smsc
 
 HELLO = SubmitSm(

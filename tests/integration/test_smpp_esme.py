@@ -13,7 +13,7 @@ import pytest
 from smpplib import smpp as reference
 
 from smpp.address import Address
-from smpp.codec import DeliverSm, SubmitSm, Unknown, encode
+from smpp.codec import encode
 from smpp.constants import Command, Status
 from smpp.errors import (
     AnswerTimeout,
@@ -25,6 +25,7 @@ from smpp.errors import (
     Throttled,
 )
 from smpp.esme import Backoff, Esme, Limits
+from smpp.pdu import DeliverSm, SubmitSm, Unknown
 from smpp.receipt import is_receipt, parse
 from smpp.simulator import Faults, Smsc
 

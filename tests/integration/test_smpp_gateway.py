@@ -15,9 +15,9 @@ from ari_app.errors import CarrierUnavailable, SmsRefused, SmsUnknown, StoreUnav
 from ari_app.ports import IncomingText, OutgoingText, Receipt, SmsGateway
 from ari_app.sms.gateway import SmppGateway
 from smpp.address import Address
-from smpp.codec import DeliverSm
 from smpp.constants import Status
 from smpp.esme import Backoff, Limits
+from smpp.pdu import DeliverSm
 from smpp.segmentation import split
 from smpp.simulator import Smsc
 

@@ -9,9 +9,10 @@ import pytest
 from smpplib import consts, exceptions, gsm
 from smpplib.client import Client
 
-from smpp.codec import FrameReader, GenericNack, Unknown, decode, encode
+from smpp.codec import FrameReader, decode, encode
 from smpp.constants import Status
 from smpp.errors import NotSent
+from smpp.pdu import GenericNack, Unknown
 from smpp.simulator import Smsc
 
 

@@ -9,21 +9,13 @@ from hypothesis import strategies as st
 from smpplib import smpp as reference
 
 from smpp.address import Address
-from smpp.codec import (
-    Bind,
-    BindResp,
-    DeliverSm,
-    FrameReader,
-    SubmitSm,
-    SubmitSmResp,
-    decode,
-    encode,
-)
+from smpp.codec import FrameReader, decode, encode
 from smpp.constants import MAX_PDU, Command
 from smpp.errors import MalformedPdu, RemoteProtocolError, UnreadableReceipt
 from smpp.gsm0338 import _ENCODE, decode_text
 from smpp.gsm0338 import decode as gsm_decode
 from smpp.gsm0338 import encode as gsm_encode
+from smpp.pdu import Bind, BindResp, DeliverSm, SubmitSm, SubmitSmResp
 from smpp.protocol import Event, Session
 from smpp.receipt import parse
 from smpp.segmentation import Joiner, read_part, split

@@ -5,14 +5,16 @@ import struct
 import pytest
 
 from smpp.address import Address
-from smpp.codec import (
+from smpp.codec import FrameReader, decode, encode, next_sequence
+from smpp.constants import MAX_PDU, MAX_SEQUENCE, Command, Status, Tag, status_name
+from smpp.errors import LocalProtocolError, MalformedPdu, RemoteProtocolError
+from smpp.pdu import (
     Bind,
     BindResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
-    FrameReader,
     GenericNack,
     Pdu,
     SubmitSm,
@@ -20,12 +22,7 @@ from smpp.codec import (
     Unbind,
     UnbindResp,
     Unknown,
-    decode,
-    encode,
-    next_sequence,
 )
-from smpp.constants import MAX_PDU, MAX_SEQUENCE, Command, Status, Tag, status_name
-from smpp.errors import LocalProtocolError, MalformedPdu, RemoteProtocolError
 
 DELIVERY = DeliverSm(
     sequence=7,

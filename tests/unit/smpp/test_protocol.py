@@ -4,14 +4,16 @@ import struct
 
 import pytest
 
-from smpp.codec import (
+from smpp.codec import FrameReader, decode, encode
+from smpp.constants import MAX_SEQUENCE, Command, Status
+from smpp.errors import LocalProtocolError, NotSent
+from smpp.pdu import (
     Bind,
     BindResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
-    FrameReader,
     GenericNack,
     Pdu,
     SubmitSm,
@@ -19,11 +21,7 @@ from smpp.codec import (
     Unbind,
     UnbindResp,
     Unknown,
-    decode,
-    encode,
 )
-from smpp.constants import MAX_SEQUENCE, Command, Status
-from smpp.errors import LocalProtocolError, NotSent
 from smpp.protocol import (
     NEXT,
     AnsweredLate,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smpp.codec import DeliverSm
 from smpp.constants import EsmClass, Tag
 from smpp.errors import UnreadableReceipt
+from smpp.pdu import DeliverSm
 from smpp.receipt import Receipt, is_receipt, parse
 
 

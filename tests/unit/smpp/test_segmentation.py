@@ -3,9 +3,9 @@
 import pytest
 
 from smpp.address import Address
-from smpp.codec import DeliverSm
 from smpp.constants import EsmClass, Tag
 from smpp.errors import LocalProtocolError
+from smpp.pdu import DeliverSm
 from smpp.segmentation import Joiner, Part, References, Segment, read_part, split
 
 ALICE = Address.of("+33123456789")
