@@ -437,6 +437,9 @@ class Store(Protocol):
     async def latest(self, *subjects: str) -> str | None:
         """The stream that one of these subjects turned to last."""
 
+    async def lately(self, *subjects: str, limit: int) -> list[str]:
+        """The streams that they turned to last, newest first."""
+
     async def tail(self, consumer: str, limit: int = 100) -> list[Position]:
         """What this consumer has not seen yet, in log order."""
 

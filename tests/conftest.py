@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 from asterisk.private import PrivateAsterisk
 from tests.support.pbx import root_or_skip
 from tests.support.store import Base, PostgresBase, SqliteBase
+
+# A shell starts what runs in the background deaf to Ctrl-C, and the programs of tests inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long one example takes says nothing on a machine that is busy with other tests.
 hypothesis.settings.register_profile("house", deadline=None)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ari_app.agent.proving import MASK, Proving, collects, level, prove, text_code
 from ari_app.conversation.events import (
     ChoiceMade,
     ConsentGiven,
@@ -14,6 +15,7 @@ from ari_app.conversation.events import (
     DecisionMade,
     Event,
     HandoffRecorded,
+    PreferenceStated,
     TextPromised,
 )
 from ari_app.conversation.identity import new_id
@@ -22,6 +24,7 @@ from ari_app.handoff.record import make_record
 from ari_app.outbox.overdue import receipt_timer
 from ari_app.policy.bundle import Bundle
 from ari_app.policy.eligibility import may_text
+from ari_app.policy.preferences import good_hours
 from ari_app.policy.rules import Then, decide
 from ari_app.ports import Clock, Effect, Timer
 from ari_app.understanding.intents import Intents, Meaning
@@ -74,13 +77,18 @@ class Agent:
         clock: Clock,
         can_send: Callable[[], bool],
         receipt_patience: float = 900.0,
+        code_key: bytes | None = None,
     ) -> None:
-        """`receipt_patience` is how many seconds a receipt may take before it is missed."""
+        """`receipt_patience` is how many seconds a receipt may take before it is missed.
+
+        `code_key` is the secret of texted codes; without one they die with this process.
+        """
         self._bundle = bundle
         self._intents = intents
         self._clock = clock
         self._can_send = can_send
         self._receipt_patience = int(receipt_patience * 1_000_000)
+        self._code_key = code_key or os.urandom(32)
 
     @property
     def bundle(self) -> Bundle:
@@ -117,8 +125,11 @@ class Agent:
         `state` has what was heard folded in already.
         """
         state = self._still_open(state, heard)
+        now = self._clock.now()
+        proving = prove(self._bundle, state, heard.text, key=self._code_key, now=now)
+        state = proving.state
         meaning, chosen = self._understand(state, heard)
-        facts = self._facts(state, heard, meaning, chosen)
+        facts = self._facts(state, heard, meaning, chosen) | _known(proving, now)
         rule = decide(self._bundle.rules, facts)
         then = _about(rule.then, rule.then.topic or state.topic)
         question = self._question_after(state, then)
@@ -134,10 +145,10 @@ class Agent:
             topic=then.topic or state.topic,
             question=question,
         )
-        events, effects = self._act(stream, state, heard, then, decision, chosen)
+        events, effects = self._act(stream, proving, heard, then, decision, chosen)
         return Turn(
             decision=decision,
-            events=(decision, *events),
+            events=(*proving.events, decision, *events),
             effects=effects,
             timers=tuple(
                 receipt_timer(e.id, stream, e.due + self._receipt_patience)
@@ -150,6 +161,10 @@ class Agent:
             people=then.people,
             end=then.end,
         )
+
+    def keys_of_an_answer(self, state: Conversation) -> int:
+        """How many keys the caller presses to answer the question that is open."""
+        return collects(self._bundle, state)
 
     def hand_off(
         self, stream: str, state: Conversation, outcome: str, reason: str
@@ -185,6 +200,7 @@ class Agent:
     def _facts(
         self, state: Conversation, heard: Heard, meaning: Meaning, chosen: str | None
     ) -> dict[str, Any]:
+        can_text = may_text(state.number, self._can_send()).ok
         consent = {True: "given", False: "refused", None: "unknown"}[state.consent.get("texts")]
         return {
             "channel": heard.channel,
@@ -197,7 +213,8 @@ class Agent:
             "question": state.question,
             "misses": state.misses,
             "silences": state.silences,
-            "can_text": may_text(state.number, self._can_send()).ok,
+            "can_text": can_text,
+            "can_code": can_text and not state.verification.locked,
             "consent": consent,
             "choice": chosen,
             "hearing": state.hearing,
@@ -208,17 +225,19 @@ class Agent:
             return state.question or self._bundle.opening
         if then.ask:
             return then.ask
-        return self._bundle.texts[then.text].question if then.text else None
+        text = then.text or then.code
+        return self._bundle.texts[text].question if text else None
 
     def _act(
         self,
         stream: str,
-        state: Conversation,
+        proving: Proving,
         heard: Heard,
         then: Then,
         decision: DecisionMade,
         chosen: str | None,
     ) -> tuple[tuple[Event, ...], tuple[Effect, ...]]:
+        state = proving.state
         events: list[Event] = []
         effects: list[Effect] = []
         value = self._bundle.choices(state.question).get(chosen or "", "")
@@ -228,16 +247,30 @@ class Agent:
             events.append(self._consent(state, heard, then.consent))
         if then.refuse:
             events.append(ConsentRefused(purpose=then.refuse, channel=heard.channel, how=heard.by))
+        if then.prefer:
+            what, _, value_of_it = then.prefer.partition(" ")
+            now = self._clock.now()
+            events.append(
+                PreferenceStated(what=what, value=value_of_it.strip(), at=now, by="person")
+            )
         if then.text and state.number:
             promised, effect = self._promise(state, state.number, then, value)
             events.append(promised)
+            effects.append(effect)
+        if then.code and state.number:
+            texted, code = text_code(
+                self._bundle.proofs, state, key=self._code_key, now=self._clock.now()
+            )
+            promised, effect = self._promise_code(state.number, then.code, code)
+            events += [texted, promised]
             effects.append(effect)
         outcome = "to people" if then.people else then.handoff
         if outcome:
             after = state
             for event in (decision, *events):
                 after = apply(after, event)
-            after = replace(after, sequence=state.sequence + 1 + len(events))
+            written = len(proving.events) + 1 + len(events)
+            after = replace(after, sequence=state.sequence + written)
             recorded, effect = self.hand_off(stream, after, outcome, then.people or decision.reason)
             events.append(recorded)
             effects.append(effect)
@@ -268,6 +301,16 @@ class Agent:
             Effect("sms", message, now, payload),
         )
 
+    def _promise_code(self, number: str, template: str, code: str) -> tuple[TextPromised, Effect]:
+        """The code is in what is sent, and in nothing that stays."""
+        now = self._clock.now()
+        message = new_id("msg", now, os.urandom(10))
+        masked, body = (self._bundle.text(template, code=c) for c in (MASK, code))
+        return (
+            TextPromised(message=message, template=template, to=number, body=masked),
+            Effect("sms", message, now, {"to": number, "body": body}),
+        )
+
     def _speech(self, state: Conversation, then: Then, question: str | None) -> tuple[Spoken, ...]:
         # A question that is asked again after a miss or a silence is asked in other words.
         again = state.misses + state.silences + then.miss if then.ask == "same" else 0
@@ -279,6 +322,20 @@ class Agent:
         if asked in self._bundle.prompts:
             said.append(Spoken(asked, self._bundle.prompt(asked, again)))
         return tuple(said)
+
+
+def _known(proving: Proving, now: int) -> dict[str, Any]:
+    """What rules may look at of proofs and preferences."""
+    state = proving.state
+    locked = "spent" if state.verification.locked else None
+    preferences = {what: known.value for what, known in state.preferences.items()}
+    return {
+        "verified": level(state, now),
+        "code": proving.answer.value if proving.answer else locked,
+        "prefers": preferences.get("channel"),
+        "preferred_language": preferences.get("language"),
+        "good_hours": good_hours(preferences.get("hours"), now),
+    }
 
 
 def _about(then: Then, topic: str | None) -> Then:

@@ -212,6 +212,11 @@ def subject_key(settings: Settings) -> bytes:
     return given.encode()
 
 
+def derived(key: bytes, use: str) -> bytes:
+    """A key for one use only, of the key of the pseudonyms."""
+    return hmac.new(key, f"segue {use}".encode(), hashlib.sha256).digest()
+
+
 def mark(key: bytes) -> str:
     """What a database is marked with as ours, by the key of our pseudonyms."""
     return hmac.new(key, b"segue installation", hashlib.sha256).hexdigest()[:32]

@@ -16,7 +16,14 @@ from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
 from ari_app.backends.file_drop import FileDrop
 from ari_app.bootstrap.outside import destination
-from ari_app.bootstrap.premises import Premises, load_bundle, load_model, sealer, subject_key
+from ari_app.bootstrap.premises import (
+    Premises,
+    derived,
+    load_bundle,
+    load_model,
+    sealer,
+    subject_key,
+)
 from ari_app.bus.jetstream import JetStream
 from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
@@ -136,6 +143,7 @@ class Service:
             self._clock,
             lambda: gateway.up,
             settings.sms.receipt_patience,
+            derived(key, "texted codes"),
         )
         await self._background(store, leases, ticker, gateway, agent, premises.privacy.erasure)
         await self._supervise()
@@ -161,6 +169,7 @@ class Service:
             store=store,
             clock=self._clock,
             meter=self._meter,
+            persons=Persons(store, self._clock),
             subject_key=key,
             region=region,
             no_input=settings.calls.no_input,

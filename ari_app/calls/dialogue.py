@@ -126,6 +126,13 @@ class Dialogue(Generic[S]):
         self.phase = Phase.THINKING
         return stopped
 
+    def digit(self, now: float) -> list[Stop[S]]:
+        """One key of several: whatever is spoken stops, and the others are waited for."""
+        stopped = self.key()
+        self._deadline = now + self._no_input
+        self.phase = Phase.LISTENING
+        return stopped
+
     def deaf(self) -> None:
         """Nothing will be heard any more: nobody speaks, as far as we know."""
         self._speech = self._ended = self._words = False

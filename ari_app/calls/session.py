@@ -47,10 +47,13 @@ from ari_app.ports import (
     Voice,
     failpoint,
 )
+from ari_app.projections.persons import Persons
 
 logger = logging.getLogger(__name__)
 
 _TICK = 0.1
+#: Stands for a key of a code.
+_SECRET_KEY = "•"
 
 # After the last packet of a goodbye: Asterisk must pass it on before its leg is deleted.
 _LINGER = 0.1
@@ -66,6 +69,7 @@ class Instruments:
     voice: Voice
     agent: Agent
     store: Store
+    persons: Persons
     clock: Clock
     meter: Meter
     subject_key: bytes
@@ -111,6 +115,7 @@ class CallSession:
         self._reason = ""
         self._evicted: tuple[Exit, str] | None = None
         self._keys_explained = False
+        self._digits = ""  # keys of an answer that has several
 
     # -- what others tell us --------------------------------------------------------------------
 
@@ -196,6 +201,10 @@ class CallSession:
     async def _begin(self) -> None:
         number = E164.read(self._incoming.caller, self._tools.region)
         subject = number.subject(self._tools.subject_key) if number else None
+        brought: Sequence[Event] = ()
+        if subject is not None:
+            highest = self._tools.agent.bundle.proofs.carry
+            brought = await self._tools.persons.brings(subject, highest)
         await self._journal.append(
             [
                 ConversationOpened(
@@ -205,6 +214,7 @@ class CallSession:
                     number=number.value if number else None,
                 ),
                 CallReceived(call=self.id, channel=self.channel, did=self._incoming.did),
+                *brought,
             ],
             subject=subject,
             held=True,
@@ -255,8 +265,11 @@ class CallSession:
                 await self._take_words()
             case Signal.TAKE_SILENCE if self._dialogue.phase is Phase.THINKING:
                 self._speech_ended = None
-                await self._journal.append([CallerSilent(call=self.id)])
-                await self._decide(Heard("voice", "silence"))
+                if self._digits:
+                    await self._take_digits()
+                else:
+                    await self._journal.append([CallerSilent(call=self.id)])
+                    await self._decide(Heard("voice", "silence"))
             case Signal():
                 pass
             case HearingLost():
@@ -269,12 +282,32 @@ class CallSession:
                     await self._explain_keys()
             case KeyPressed(key=key):
                 if self._dialogue.takes_keys:
-                    self._speech_ended = self._tools.clock.monotonic()
-                    stopped = self._interrupt(self._dialogue.key())
-                    await self._journal.append([*stopped, signal])
-                    await self._decide(Heard("voice", "key", key))
+                    await self._take_key(key)
             case _:
                 await self._journal.append([signal])
+
+    async def _take_key(self, key: str) -> None:
+        wanted = self._tools.agent.keys_of_an_answer(self._journal.state)
+        if wanted == 1 or (not self._digits and not key.isdecimal()):
+            stopped = self._interrupt(self._dialogue.key())
+            await self._journal.append([*stopped, KeyPressed(call=self.id, key=key)])
+            self._speech_ended = self._tools.clock.monotonic()
+            await self._decide(Heard("voice", "key", key))
+            return
+        if key.isdecimal():
+            self._digits += key
+        stopped = self._interrupt(self._dialogue.digit(self._tools.clock.monotonic()))
+        # What proves who somebody is stands in no log.
+        await self._journal.append([*stopped, KeyPressed(call=self.id, key=_SECRET_KEY)])
+        if key == "#" or len(self._digits) >= wanted:
+            self._dialogue.key()
+            await self._take_digits()
+
+    async def _take_digits(self) -> None:
+        """The keys that came are the answer, as many as they are."""
+        given, self._digits = self._digits, ""
+        self._speech_ended = self._tools.clock.monotonic()
+        await self._decide(Heard("voice", "key", given))
 
     async def _explain_keys(self) -> None:
         """Once, without cutting off what must be heard."""
@@ -311,6 +344,7 @@ class CallSession:
             ]
         )
         if turn:
+            self._digits = ""  # they say it instead
             await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
 
     async def _finish_utterance(self) -> Utterance:

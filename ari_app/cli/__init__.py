@@ -249,6 +249,21 @@ def subject_join(
     subjects.join(config, number, other, reason)
 
 
+@subject_app.command("prefer")
+def subject_prefer(
+    number: Annotated[str, typer.Argument(help="A phone number of the person.")],
+    what: Annotated[str, typer.Argument(help="language, channel or hours.")],
+    value: Annotated[
+        str, typer.Argument(help="For example es, sms, or 'mon-fri 09:00-17:00 Europe/Paris'.")
+    ],
+    config: Config = None,
+) -> None:
+    """Note what a person prefers; rules look at it from their next conversation on."""
+    from ari_app.cli import subjects
+
+    subjects.prefer(config, number, what, value)
+
+
 @subject_app.command("part")
 def subject_part(
     number: Annotated[str, typer.Argument(help="A phone number.")],

@@ -16,9 +16,10 @@ from rich.table import Table
 from ari_app.bootstrap.premises import Premises, Privacy, subject_key
 from ari_app.cli.conversations import as_plain, reading
 from ari_app.config import Settings, load
-from ari_app.conversation.events import HandoffRecorded
+from ari_app.conversation.events import HandoffRecorded, PreferenceStated
 from ari_app.conversation.identity import E164
 from ari_app.errors import SettingsError
+from ari_app.policy.preferences import check_preference
 from ari_app.privacy.ports import Mode, Reason
 from ari_app.projections.persons import Persons
 from ari_app.store.store import EventStore
@@ -86,6 +87,30 @@ def join(config: Path | None, number: str, other: str, reason: str) -> None:
             return len((await persons.join(one, two, reason=reason, by=_operator())).subjects)
 
     Console().print(f"{one} and {two} are one person now, of {_said(run)} subjects.")
+
+
+def prefer(config: Path | None, number: str, what: str, value: str) -> None:
+    """Note what a person prefers: their next conversation begins with it."""
+    try:
+        check_preference(what, value)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    settings = load(config)
+    subject = _subject(settings, number)
+
+    async def run() -> str | None:
+        async with _premises(settings) as premises:
+            clock = SystemClock()
+            stream = await Persons(premises.store, clock).latest(subject)
+            if stream is not None:
+                stated = PreferenceStated(what=what, value=value, at=clock.now(), by=_operator())
+                await premises.store.append(stream, [stated])
+            return stream
+
+    stream = asyncio.run(run())
+    if stream is None:
+        raise SettingsError(f"{subject} has never turned to us: there is nowhere to note it")
+    Console().print(f"{subject} prefers {what}: {value} (noted in {stream}).")
 
 
 def part(config: Path | None, number: str, other: str, reason: str) -> None:

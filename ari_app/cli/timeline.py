@@ -121,6 +121,9 @@ def row(event: Event) -> tuple[str, str, str]:
             return "caller", f"proved {event.what}", f"by {event.how}, level {event.level}{origin}"
         case e.ProofEnded():
             return "policy", f"{event.what} is not proved any more", event.reason
+        case e.PreferenceStated():
+            origin = f", in {event.origin}" if event.origin else ""
+            return "caller", f"prefers {event.what}: {event.value}", f"by {event.by}{origin}"
         case e.SubjectsJoined():
             return "policy", f"one person with {event.other}", f"{event.reason}, by {event.by}"
         case e.SubjectsParted():

@@ -356,6 +356,18 @@ class ProofEnded:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceStated:
+    """A language, a channel or hours that the person prefers; `origin` as of a proof."""
+
+    what: str
+    value: str = field(metadata=_IDENTITY)
+    at: int
+    by: str
+    origin: str | None = None
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectsJoined:
     """This stream's subject and another are one person; the same event stands in both streams."""
 
@@ -409,6 +421,7 @@ Event = (
     | CodeWrong
     | IdentityProved
     | ProofEnded
+    | PreferenceStated
     | SubjectsJoined
     | SubjectsParted
     | Unrecognised

@@ -31,6 +31,7 @@ from ari_app.conversation.events import (
     HearingLost,
     IdentityProved,
     KeyPressed,
+    PreferenceStated,
     PromptInterrupted,
     ProofEnded,
     ReceiptOverdue,
@@ -46,6 +47,8 @@ from ari_app.conversation.events import (
     Unrecognised,
 )
 from ari_app.conversation.message import NEXT, RECEIPT_FATES, Fate, MessageState, advance
+from ari_app.conversation.preferences import Preference
+from ari_app.conversation.preferences import after as preferred
 from ari_app.conversation.verification import Verification
 from ari_app.conversation.verification import after as verified
 
@@ -100,6 +103,7 @@ class Conversation:
     handoffs: Mapping[str, str] = field(default_factory=dict)
     last_intent: str | None = None
     verification: Verification = field(default_factory=Verification)
+    preferences: Mapping[str, Preference] = field(default_factory=dict)
 
     @property
     def turns_taken(self) -> int:
@@ -193,6 +197,8 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return state
         case CodeTexted() | CodeWrong() | IdentityProved() | ProofEnded():
             return _but(state, verification=verified(state.verification, event))
+        case PreferenceStated():
+            return _but(state, preferences=preferred(state.preferences, event))
         # Who is one person with whom is told in the streams of subjects: see persons.py.
         case ReceiptOverdue() | SubjectsJoined() | SubjectsParted() | Unrecognised():
             return state

@@ -31,7 +31,8 @@ MOST_WRONG = 9
 
 _REMEMBERED = 32  # challenges
 _KEPT = 32  # proofs, of which none makes another superfluous
-_DIGITS = 6
+#: How many digits a code has.
+CODE_DIGITS = 6
 _ENTROPY = 8  # bytes: the code is less than 2⁻⁴⁰ away from even
 
 
@@ -152,7 +153,7 @@ def make_challenge(
         raise ValueError("a code lasts for some time, and may be tried")
     if known.locked:
         return None
-    code = f"{int.from_bytes(entropy[:_ENTROPY], 'big') % 10**_DIGITS:0{_DIGITS}}"
+    code = f"{int.from_bytes(entropy[:_ENTROPY], 'big') % 10**CODE_DIGITS:0{CODE_DIGITS}}"
     digest = _digest(key, id, code)
     event = CodeTexted(challenge=id, what=what, digest=digest, until=now + lasts, tries=tries)
     return Texted(event, code)

@@ -33,6 +33,12 @@ def make_record(
         ],
         "commitments": commitments,
         "consent": dict(state.consent),
+        "proofs": [
+            {"what": p.what, "how": p.how, "level": p.level, "at": p.at, "until": p.until}
+            for p in state.verification.proofs
+            if p.holds(at)
+        ],
+        "preferences": {what: p.value for what, p in state.preferences.items()},
         "transcript": {"stream": stream, "up_to": state.sequence, "turns": state.turns_taken},
         "last_words": state.turns[-1].text if state.turns else "",
         "next": _recommended(state, outcome),

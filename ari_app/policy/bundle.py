@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import yaml
@@ -16,10 +16,10 @@ from ari_app.errors import BundleError
 from ari_app.policy.rules import Rule, read_rule
 
 _TEMPLATES = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
-_VARIABLES = frozenset({"choice", "values", "people"})
+_VARIABLES = frozenset({"choice", "code", "values", "people"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
-    "rules".split()
+    "proofs rules".split()
 )
 _PROFILES = frozenset({"open", "yes_no", "digits"})  # the port TurnDetector knows these
 _LONGEST_BUNDLE = 1 << 20
@@ -48,6 +48,7 @@ class Question:
     prompt: str
     profile: str = "open"
     choices: Mapping[str, str] = field(default_factory=dict)
+    code: bool = False  # the answer is a code that was texted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,16 @@ class Text:
 
     body: str
     question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """How long what a person has proved counts, in minutes, and what a texted code is worth."""
+
+    lasts: int = 60
+    code_lasts: int = 10
+    code_tries: int = 3
+    carry: int = 3  # the highest level that is taken over into a later conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class Bundle:
     topics: frozenset[str]  # that a rule can set
     disclosure: str
     opening: str  # the first question
+    proofs: Proofs = Proofs()
 
     def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
         """The wording of a prompt; the `turn`-th repeat has the next wording."""
@@ -99,13 +111,14 @@ class Bundle:
             wording
             for wordings in self.prompts.values()
             for wording in wordings
-            if "choice" not in meta.find_undeclared_variables(_TEMPLATES.parse(wording))
+            if not meta.find_undeclared_variables(_TEMPLATES.parse(wording)) & {"choice", "code"}
         ]
         return tuple(self.render(w) for w in found)
 
     def render(self, template: str, **variables: Any) -> str:
         """A template of this bundle, filled in, on one line."""
-        known = {"values": self.values, "people": self.people, "choice": "", **variables}
+        known = {"values": self.values, "people": self.people, "choice": "", "code": ""}
+        known |= variables
         return " ".join(_TEMPLATES.from_string(template).render(known).split())
 
 
@@ -149,6 +162,7 @@ def _build(document: Mapping[str, Any], text: str) -> Bundle:
         topics=frozenset(r.then.topic for r in rules if r.then.topic),
         disclosure=str(document["greeting"]["disclosure"]),
         opening=str(document["greeting"]["question"]),
+        proofs=_proofs(document.get("proofs") or {}),
     )
 
 
@@ -158,16 +172,35 @@ def _wordings(value: Any) -> tuple[str, ...]:
 
 def _question(name: str, value: Mapping[str, Any]) -> Question:
     choices = {str(k): str(v) for k, v in (value.get("choices") or {}).items()}
-    return Question(str(value.get("prompt", name)), str(value.get("profile", "open")), choices)
+    code = value.get("code", False)
+    if not isinstance(code, bool):
+        raise ValueError(f"question {name}: code is true or false, not {code!r}")
+    profile = str(value.get("profile", "digits" if code else "open"))
+    return Question(str(value.get("prompt", name)), profile, choices, code)
+
+
+def _proofs(document: Mapping[str, Any]) -> Proofs:
+    known = {f.name for f in fields(Proofs)}
+    for key, value in document.items():
+        if key not in known:
+            raise ValueError(f"proofs has the unknown key {key!r}; known are {sorted(known)}")
+        if type(value) is not int or not 1 <= value <= (3 if key == "carry" else 10_000):
+            raise ValueError(f"proofs: {key} cannot be {value!r}")
+    return Proofs(**document)
 
 
 def _check(bundle: Bundle) -> None:
     """Every name that a rule can reach exists; every template renders."""
     for name, wordings in bundle.prompts.items():
         for wording in wordings:
-            _check_template(bundle, f"prompt {name}", wording)
+            if "code" in _check_template(bundle, f"prompt {name}", wording):
+                raise BundleError(f"prompt {name} would say a code aloud: only a text may have it")
     for name, text in bundle.texts.items():
-        _check_template(bundle, f"text {name}", text.body)
+        coded = "code" in _check_template(bundle, f"text {name}", text.body)
+        for rule in bundle.rules:
+            if (then := rule.then).text == name and coded or then.code == name and not coded:
+                verb = "has a" if coded else "has no"
+                raise BundleError(f"rule {rule.name} sends the text {name}, which {verb} code")
         if text.question is not None and text.question not in bundle.questions:
             raise BundleError(f"text {name} leaves the unknown question {text.question!r} open")
     for name, question in bundle.questions.items():
@@ -184,7 +217,8 @@ def _check(bundle: Bundle) -> None:
     if len(bundle.intents) < 2 or not all(bundle.intents.values()):
         raise BundleError("a bundle needs at least two intents, each with an example")
     if bundle.disclosure not in bundle.prompts or bundle.opening not in bundle.questions:
-        raise BundleError("greeting names an unknown prompt or question")
+        greeting = f"{bundle.disclosure!r} and {bundle.opening!r}"
+        raise BundleError(f"greeting names an unknown prompt or question: {greeting}")
     if bundle.questions[bundle.opening].prompt not in bundle.prompts:
         raise BundleError(f"greeting asks {bundle.opening!r} by voice, which has no prompt")
     for rule in bundle.rules:
@@ -195,18 +229,20 @@ def _check(bundle: Bundle) -> None:
             raise BundleError(f"no rule takes what is left on {channel}: add one with no condition")
 
 
-def _check_template(bundle: Bundle, where: str, template: str) -> None:
+def _check_template(bundle: Bundle, where: str, template: str) -> set[str]:
+    """The variables that it uses."""
     try:
-        unknown = meta.find_undeclared_variables(_TEMPLATES.parse(template)) - _VARIABLES
+        used = meta.find_undeclared_variables(_TEMPLATES.parse(template))
     except TemplateError as error:
         raise BundleError(f"{where}: {error}") from error
-    if unknown:
+    if unknown := used - _VARIABLES:
         raise BundleError(f"{where} uses the unknown variable {sorted(unknown)[0]!r}")
     try:
         for choice in ("", "1"):
             bundle.render(template, choice=choice)
     except Exception as error:  # noqa: BLE001  an expression in a template can raise anything
         raise BundleError(f"{where} cannot be rendered: {error}") from error
+    return used
 
 
 def _check_rule(bundle: Bundle, rule: Rule) -> None:
@@ -223,6 +259,14 @@ def _check_rule(bundle: Bundle, rule: Rule) -> None:
         named.append(("question", then.ask, bundle.questions.__contains__))
     if then.text:
         named.append(("text", then.text, bundle.texts.__contains__))
+    if then.code:
+        named.append(("text", then.code, bundle.texts.__contains__))
+        if when.get("can_code") is not True:
+            raise BundleError(f"rule {rule.name} texts a code without `can_code: true`")
+        left = bundle.texts[then.code].question if then.code in bundle.texts else None
+        question = bundle.questions.get(then.ask or left or "")
+        if question is None or not question.code:
+            raise BundleError(f"rule {rule.name} texts a code, but asks no question with `code`")
     topics = (
         [then.topic] if then.topic else sorted(t for t in bundle.topics if rule.takes("topic", t))
     )

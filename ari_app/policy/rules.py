@@ -10,10 +10,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ari_app.errors import BundleError
+from ari_app.policy.preferences import check_preference
 
-_WORDS = frozenset("channel by intent topic question consent choice".split())
-_NUMBERS = frozenset("heard sure misses silences".split())
-_FLAGS = frozenset("can_text hearing".split())
+_WORDS = frozenset(
+    "channel by intent topic question consent choice code prefers preferred_language".split()
+)
+_NUMBERS = frozenset("heard sure misses silences verified".split())
+_FLAGS = frozenset("can_text can_code hearing good_hours".split())
 #: What a rule may look at.
 FACTS = _WORDS | _NUMBERS | _FLAGS
 _COMPARE: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
@@ -35,6 +38,8 @@ class Then:
     consent: str | None = None  # the person agrees to this purpose
     refuse: str | None = None  # the person does not agree to it
     text: str | None = None  # promise this text
+    code: str | None = None  # promise this text with a code in it, that proves who has the number
+    prefer: str | None = None  # the person prefers this: `channel sms`, `language es`, `hours …`
     handoff: str | None = None  # make a hand-off record with this outcome
     say: tuple[str, ...] = ()  # prompts, one after the other
     ask: str | None = None  # this question is open now; `same`: ask again what was asked
@@ -144,4 +149,14 @@ def _then(rule: str, document: Any) -> Then:
             raise BundleError(f"rule {rule}: action {key} cannot be {value!r}")
         else:
             values[key] = value if isinstance(value, bool) else str(value)
+    if "prefer" in values:
+        try:
+            check_preference(*_two(values["prefer"]))
+        except ValueError as error:
+            raise BundleError(f"rule {rule}: {error}") from error
     return Then(**values)
+
+
+def _two(written: str) -> tuple[str, str]:
+    what, _, value = written.partition(" ")
+    return what, value.strip()

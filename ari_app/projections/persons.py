@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+from ari_app.conversation.events import IdentityProved, PreferenceStated
 from ari_app.conversation.identity import new_id
 from ari_app.conversation.persons import Gathering, Links, Person, join, links, part
+from ari_app.conversation.preferences import carried as preferences_carried
+from ari_app.conversation.verification import Verification
+from ari_app.conversation.verification import carried as proofs_carried
+from ari_app.errors import TooManyJoined
 from ari_app.ports import Clock, Store
+
+# Each of them has carried over what held before it.
+_LOOKED_AT = 5
+
+logger = logging.getLogger(__name__)
 
 
 class Persons:
@@ -27,6 +38,25 @@ class Persons:
     async def latest(self, subject: str) -> str | None:
         """The person's most recent conversation, by whichever number or visit it came."""
         return await self._store.latest(*(await self.of(subject)).subjects)
+
+    async def brings(self, subject: str, highest: int) -> list[IdentityProved | PreferenceStated]:
+        """What a new conversation of this person begins with: proofs that hold, and preferences.
+
+        Proofs above the `highest` level stay where they were given.
+        """
+        try:
+            subjects = (await self.of(subject)).subjects
+        except TooManyJoined as error:
+            logger.warning("%s begins with what its own conversations know: %s", subject, error)
+            subjects = frozenset({subject})
+        streams = await self._store.lately(*sorted(subjects), limit=_LOOKED_AT)
+        known = {stream: await self._store.state(stream) for stream in streams}
+        proofs = {stream: state.verification for stream, state in known.items()}
+        preferences = {stream: state.preferences for stream, state in known.items()}
+        return [
+            *proofs_carried(proofs, Verification(), self._clock.now(), highest),
+            *preferences_carried(preferences, {}),
+        ]
 
     async def join(self, one: str, other: str, *, reason: str, by: str) -> Person:
         """Make them one person; to be repeated after a failure. ValueError, TooManyJoined."""

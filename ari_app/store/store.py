@@ -37,7 +37,7 @@ _READERS = 4
 _EVENT = "id, stream, sequence, at, actor, cause, name, version, payload"
 _READ = f"SELECT {_EVENT} FROM event WHERE stream = ? AND sequence > ? ORDER BY sequence"
 _LATEST = (
-    "SELECT stream, turned FROM stream WHERE subject = ? ORDER BY turned DESC, stream DESC LIMIT 1"
+    "SELECT stream, turned FROM stream WHERE subject = ? ORDER BY turned DESC, stream DESC LIMIT ?"
 )
 _STREAMS = "SELECT stream FROM stream WHERE subject = ? ORDER BY stream"
 _RECENT = """
@@ -174,9 +174,16 @@ class EventStore:
     async def latest(self, *subjects: str) -> str | None:
         """See the port."""
 
-        def query(link: Link) -> str | None:
-            found = [row for subject in subjects for row in link.rows(_LATEST, (subject,))]
-            return max(found, key=lambda row: (row[1], row[0]))[0] if found else None
+        found = await self.lately(*subjects, limit=1)
+        return found[0] if found else None
+
+    async def lately(self, *subjects: str, limit: int) -> list[str]:
+        """See the port."""
+
+        def query(link: Link) -> list[str]:
+            found = [row for subject in subjects for row in link.rows(_LATEST, (subject, limit))]
+            newest = sorted(found, key=lambda row: (row[1], row[0]), reverse=True)
+            return [stream for stream, _ in newest[:limit]]
 
         return await self._read(query)
 

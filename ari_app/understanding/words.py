@@ -30,6 +30,8 @@ _CHOICE_GLUE = frozenset(
     "and thanks thank you let me have i'll i'd id".split()
 )
 _ORDINALS = frozenset(word for word in _NUMBERS if word.endswith(("st", "nd", "rd", "th")))
+_DIGITS = {w: d for w, d in _NUMBERS.items() if w not in _ORDINALS} | {"oh": "0", "o": "0"}
+_TIMES = {"double": 2, "triple": 3}
 _SHORT_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
 
 
@@ -60,3 +62,17 @@ def choice(text: str, offered: frozenset[str]) -> str | None:
         elif word not in _CHOICE_GLUE:
             return None
     return named.pop() if len(named) == 1 and named <= offered else None
+
+
+def digits(text: str) -> str:
+    """All digits that the words name, in order: "4 0 2", "four oh two", "double four", "40-21"."""
+    found = []
+    times = 1
+    for word in normalise(text).split():
+        if word in _TIMES:
+            times = _TIMES[word]
+            continue
+        digit = word if word.isdecimal() and word.isascii() else _DIGITS.get(word, "")
+        found.append(digit * times if len(digit) == 1 else digit)
+        times = 1
+    return "".join(found)

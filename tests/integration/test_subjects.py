@@ -312,3 +312,26 @@ def test_what_is_no_key_rotates_nothing(site: Site, tmp_path: Path) -> None:
     with pytest.raises(SegueError, match="64 hex digits"):
         site.run("subject", "rotate", str(tmp_path / "short"))
     assert [e["text"] for e in site.exported(NUMBER) if "text" in e] == [WORDS]
+
+
+def test_what_a_person_prefers_is_noted_in_their_latest_conversation(site: Site) -> None:
+    said = site.run("subject", "prefer", NUMBER.value, "hours", "mon-fri 09:00-17:00 Europe/Paris")
+    assert "prefers hours: mon-fri 09:00-17:00 Europe/Paris" in " ".join(said.split())
+    assert NUMBER.value not in said
+    exported = site.run("subject", "export", NUMBER.value)
+    assert '"value": "mon-fri 09:00-17:00 Europe/Paris"' in exported
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "value", "sentence"),
+    [
+        (NUMBER.value, "hours", "nine to five", "hours are written like"),
+        (NUMBER.value, "colour", "blue", "one can prefer language, channel, hours"),
+        ("+12025559999", "channel", "sms", "has never turned to us"),
+    ],
+)
+def test_what_cannot_be_noted_is_said(
+    site: Site, number: str, what: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(SegueError, match=sentence):
+        site.run("subject", "prefer", number, what, value)

@@ -44,8 +44,9 @@ class Talk:
 
     def __init__(self, number: str | None = CALLER, *, bundle: Bundle | None = None) -> None:
         self.bind_up = True
+        self.clock = FakeClock()
         self.agent = Agent(
-            bundle or demo_bundle(), demo_intents(), FakeClock(), lambda: self.bind_up, 900.0
+            bundle or demo_bundle(), demo_intents(), self.clock, lambda: self.bind_up, 900.0
         )
         opened = ConversationOpened(channel="voice", did="100", language="en", number=number)
         received = CallReceived(call="c", channel="SIP/1", did="100")
@@ -262,7 +263,7 @@ TOPIC_OF = {name: name.partition("_")[2] for name in SPOKEN if name.startswith((
 
 @pytest.mark.parametrize("bind_up", [True, False])
 @pytest.mark.parametrize("key", ["1", "2", "0", "9"])
-@pytest.mark.parametrize("question", SPOKEN)
+@pytest.mark.parametrize("question", [q for q in SPOKEN if not demo_bundle().questions[q].code])
 def test_every_key_of_the_menu_leads_somewhere(question: str, key: str, bind_up: bool) -> None:
     talk = Talk()
     talk.bind_up = bind_up

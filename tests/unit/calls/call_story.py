@@ -24,6 +24,7 @@ from ari_app.ports import (
     Utterance,
     Word,
 )
+from ari_app.projections.persons import Persons
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 from ari_app.telemetry.meter import PrometheusMeter
@@ -331,6 +332,7 @@ class CallStory:
                 voice=self.voice,
                 agent=Agent(bundle, intents, self.clock, lambda: self.carrier_up),
                 store=self.store,
+                persons=Persons(self.store, self.clock),
                 clock=self.clock,
                 meter=self.meter,
                 subject_key=b"k" * 32,

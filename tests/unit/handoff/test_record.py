@@ -7,7 +7,9 @@ import json
 import pytest
 
 from ari_app.conversation.message import MessageState
+from ari_app.conversation.preferences import Preference
 from ari_app.conversation.state import Conversation, Message, Said
+from ari_app.conversation.verification import Proof, Verification
 from ari_app.handoff.record import make_record
 
 STATE = Conversation(
@@ -19,6 +21,13 @@ STATE = Conversation(
     consent={"texts": True},
     choices={"reply_reschedule": "2"},
     messages={"msg_1": Message("reschedule", "free times", MessageState.DELIVERED)},
+    verification=Verification(
+        proofs=(
+            Proof("number", "texted_code", 2, at=40, until=43, origin="conv_0"),
+            Proof("number", "operator", 3, at=2, until=42),
+        )
+    ),
+    preferences={"channel": Preference("sms", 40)},
 )
 
 
@@ -39,6 +48,10 @@ def test_a_record_says_all_that_is_known() -> None:
             {"kind": "text", "message": "msg_1", "template": "reschedule", "state": "delivered"}
         ],
         "consent": {"texts": True},
+        "proofs": [
+            {"what": "number", "how": "texted_code", "level": 2, "at": 40, "until": 43},
+        ],
+        "preferences": {"channel": "sms"},
         "transcript": {"stream": "conv_1", "up_to": 17, "turns": 2},
         "last_words": "2",
         "next": ["enter the choice"],

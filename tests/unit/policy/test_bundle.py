@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ari_app.errors import BundleError
-from ari_app.policy.bundle import Bundle, read_bundle
+from ari_app.policy.bundle import Bundle, Proofs, read_bundle
 from tests.support.bundle import demo_bundle, demo_text
 
 SMALL: dict[str, Any] = {
@@ -293,3 +293,52 @@ def test_what_the_example_bundle_uses_cannot_be_renamed_in_one_place_only(sectio
         changed[section]["renamed"] = changed[section].pop(name)
         with pytest.raises(BundleError, match=name):
             read_bundle(yaml.safe_dump(changed))
+
+
+ASKS = {
+    "rule": "prove",
+    "when": {"channel": "voice", "can_code": True},
+    "then": {"code": "code", "ask": "enter_code"},
+}
+
+
+def with_a_code(document: dict[str, Any]) -> None:
+    document["texts"]["code"] = {"body": "It is {{ code }}."}
+    document["prompts"]["enter_code"] = "The six digits, please."
+    document["questions"]["enter_code"] = {"code": True}
+    document["rules"].insert(0, copy.deepcopy(ASKS))
+
+
+def test_a_rule_may_text_a_code_and_ask_for_it() -> None:
+    bundle = small(with_a_code)
+    assert bundle.questions["enter_code"].profile == "digits"
+    assert bundle.text("code", code="123456") == "It is 123456."
+    assert bundle.proofs == Proofs(lasts=60, code_lasts=10, code_tries=3, carry=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda d: d["rules"][0]["when"].pop("can_code"), "without `can_code: true`"),
+        (lambda d: d["rules"][0]["then"].update(ask="what"), "asks no question with `code`"),
+        (lambda d: d["questions"].update(enter_code={}), "asks no question with `code`"),
+        (lambda d: d["questions"].update(enter_code={"code": "yes"}), "true or false"),
+        (lambda d: d["rules"][0]["then"].update(code="none"), "unknown text 'none'"),
+        (lambda d: d["texts"].update(code={"body": "Hello"}), "which has no code"),
+        (lambda d: d["prompts"].update(enter_code="{{ code }}"), "would say a code aloud"),
+        (lambda d: d["rules"][0].update(then={"text": "code"}), "which has a code"),
+        (lambda d: d.update(proofs={"lasts": 0}), "lasts cannot be 0"),
+        (lambda d: d.update(proofs={"carry": 4}), "carry cannot be 4"),
+        (lambda d: d.update(proofs={"lasts": True}), "lasts cannot be True"),
+        (lambda d: d.update(proofs={"for": 1}), "unknown key 'for'"),
+    ],
+)
+def test_a_code_that_could_not_be_given_is_noticed(
+    change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    def changed(document: dict[str, Any]) -> None:
+        with_a_code(document)
+        change(document)
+
+    with pytest.raises(BundleError, match=sentence):
+        small(changed)

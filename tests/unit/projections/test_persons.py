@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ari_app.conversation.events import CallAnswered
-from ari_app.errors import StoreUnavailable
+from ari_app.conversation.events import CallAnswered, IdentityProved, PreferenceStated
+from ari_app.conversation.persons import Person
+from ari_app.conversation.verification import proof
+from ari_app.errors import StoreUnavailable, TooManyJoined
 from ari_app.projections.persons import Persons
 from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
@@ -85,3 +87,36 @@ async def test_nobody_is_joined_with_themselves_or_for_no_reason(persons: Person
     with pytest.raises(ValueError, match="no reason"):
         await persons.join(ANNA, BEN, reason="because", by="x")
     assert (await persons.of(ANNA)).subjects == {ANNA}
+
+
+async def test_proofs_and_preferences_of_all_that_is_one_person_go_on(
+    persons: Persons, store: EventStore, clock: FakeClock
+) -> None:
+    now = clock.now()
+    proved = proof("number", "texted_code", 2, now, lasts=3600 * 1_000_000)
+    stated = PreferenceStated(what="language", value="es", at=now, by="person")
+    await store.append("conv_1", [proved])
+    await store.append("conv_2", [stated])
+    assert [type(e) for e in await persons.brings(ANNA, 3)] == [IdentityProved]
+    await persons.join(ANNA, BEN, reason="operator", by="x")
+    brought = await persons.brings(ANNA, 3)
+    assert [(type(e), e.origin) for e in brought] == [
+        (IdentityProved, "conv_1"),
+        (PreferenceStated, "conv_2"),
+    ]
+    assert [type(e) for e in await persons.brings(BEN, 1)] == [PreferenceStated]
+    clock.advance(3600)
+    assert [type(e) for e in await persons.brings(BEN, 3)] == [PreferenceStated]
+
+
+async def test_a_person_of_too_many_subjects_brings_what_their_own_conversations_know(
+    persons: Persons, store: EventStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proved = proof("number", "texted_code", 2, clock.now(), lasts=3600 * 1_000_000)
+    await store.append("conv_1", [proved])
+
+    async def too_many(subject: str) -> Person:
+        raise TooManyJoined
+
+    monkeypatch.setattr(persons, "of", too_many)
+    assert [type(e) for e in await persons.brings(ANNA, 3)] == [IdentityProved]

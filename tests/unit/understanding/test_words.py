@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_app.understanding.words import choice, normalise
+from ari_app.understanding.words import choice, digits, normalise
 
 OFFERED = frozenset("123")
 
@@ -107,3 +107,22 @@ def test_what_is_normal_stays_so(text: str) -> None:
     plain = normalise(text)
     assert normalise(plain) == plain
     assert plain == " ".join(plain.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("402 117", "402117"),
+        ("402-117.", "402117"),
+        ("four zero two one one seven", "402117"),
+        ("it is four oh two, double one, seven thank you", "402117"),
+        ("triple 9 12", "99912"),
+        ("the fourth", ""),
+        ("double trouble 7", "7"),
+        ("four0", ""),
+        ("", ""),
+        ("٤٠٢", ""),
+    ],
+)
+def test_digits_are_read_however_they_are_said(text: str, named: str) -> None:
+    assert digits(text) == named
