@@ -12,6 +12,7 @@ from ari_app.conversation.events import (
     ConversationOpened,
     DecisionMade,
     DisclosurePlayed,
+    IdentityProved,
     PromptInterrupted,
     TextPromised,
 )
@@ -85,6 +86,32 @@ async def test_a_caller_who_says_nothing_can_do_it_all_by_keys(story: Story) -> 
     log = await story.log(caller)
     assert CallerSpoke not in map(type, log)
     assert only(log, ConsentGiven).how == "key"
+
+
+async def test_a_caller_proves_once_who_they_are_by_the_keys_of_a_texted_code(
+    story: Story,
+) -> None:
+    caller = await story.caller_at("what")
+    await caller.presses("5")
+    await caller.hears("code")
+    (text,) = await story.texts(caller)
+    code = text.removeprefix("Quay: ")
+    for key in code:
+        await caller.presses(key)
+    await caller.hears("account")
+    await caller.hangs_up()
+    log = await story.log(caller)
+    assert only(log, IdentityProved).how == "texted_code"
+    assert code not in repr(log)
+
+    again = await story.caller(number=caller.number)
+    await again.dials()
+    await again.hears("what")
+    await again.presses("5")
+    await again.hears("account")
+    await again.hangs_up()
+    assert await story.house.texts_to(caller.number) == [text]
+    assert await story.house.conversations_of(caller.number) == 2
 
 
 async def test_a_caller_who_refuses_gets_no_text(story: Story) -> None:
