@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit postgres docs bench-call bench-store sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz postgres docs bench-call bench-store sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -62,6 +62,9 @@ faults: setup ## kill, freeze, fill and break things; the matrix of what holds; 
 
 unit: setup ## the fast part: unit and properties
 	@$(BIN)/pytest -n $(JOBS) -q tests/unit tests/properties
+
+fuzz: setup ## feed bytes to everything that reads them; SECONDS=60 TARGETS="smpp_codec …"
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(TARGETS)
 
 postgres: setup ## the store's tests on another PostgreSQL: ON=debian, system, wheel or a folder of programs
 	@SEGUE_POSTGRES=$(or $(ON),debian) $(BIN)/pytest -n $(JOBS) --dist worksteal -q tests/integration tests/faults tests/properties \

@@ -1,169 +1,99 @@
 """
 One SMPP session of an ESME, without I/O: octets and `now` in, events and octets out.
 
-The contract: after `connect`, `submit`, `answer`, `unbind`, `receive` or `tick`, write what
-`data_to_send` returns; call `tick` at `next_deadline`; when `state` is CLOSED, close the transport;
-when the transport is gone, call `lost`. Nothing here raises on what the SMSC sends.
+The contract: after `connect` (or `listen`), `submit`, `request`, `answer`, `unbind`, `receive` or
+`tick`, write what `data_to_send` returns; call `tick` at `next_deadline`; when `state` is CLOSED,
+close the transport; when the transport is gone, call `lost`. Nothing here raises on what the SMSC
+sends.
 
-The life of the bind is the table NEXT (SMPP 3.4 §2.2), from which the diagram is drawn.
+Two layers stand on this one session. For people, PDUs are values, and `receive`, `tick` and `lost`
+return events. For speed, `submit_octets` takes a body that is ready and `Ear` is told of each
+answer without a value made for it. The life of the bind is the table `smpp.states.NEXT`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field, replace
-from enum import Enum
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
-from smpp.codec import FrameReader, decode, encode, next_sequence
-from smpp.constants import RESPONSE, Command, Status, status_name
-from smpp.errors import LocalProtocolError, MalformedPdu, NotSent, RemoteProtocolError
+from smpp import hot
+from smpp.codec import decode, encode
+from smpp.constants import HEADER, MAX_PDU, RESPONSE, Command, Status, status_name
+from smpp.errors import LocalProtocolError, MalformedPdu, NotSent
+from smpp.events import (
+    Answered,
+    AnsweredLate,
+    Available,
+    BindFailed,
+    Bound,
+    Delivered,
+    Ear,
+    Ended,
+    Event,
+    Item,
+    Recorder,
+    Refused,
+    Skipped,
+    Submitted,
+    Unanswered,
+)
+from smpp.health import Health
 from smpp.pdu import (
+    AlertNotification,
     Bind,
     BindResp,
+    CancelSm,
+    DataSm,
     DeliverSm,
-    DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
+    Outbind,
     Pdu,
+    QuerySm,
+    ReplaceSm,
+    SubmitMulti,
     SubmitSm,
     SubmitSmResp,
     Unbind,
     UnbindResp,
     Unknown,
 )
+from smpp.replies import Replies
+from smpp.states import NEXT, Move, State, advance
+from smpp.window import Window
 
-# -- the life of a bind -----------------------------------------------------------------------
+__all__ = [
+    "NEXT",
+    "Answered",
+    "AnsweredLate",
+    "Available",
+    "BindFailed",
+    "Bound",
+    "Delivered",
+    "Ear",
+    "Ended",
+    "Event",
+    "Move",
+    "Refused",
+    "Request",
+    "Session",
+    "Skipped",
+    "State",
+    "Submitted",
+    "Unanswered",
+]
 
-
-class State(Enum):
-    """Where a bind stands; BOUND_TRX and its sisters (§2.2) are one state here."""
-
-    CLOSED = "closed"  #: no session
-    BINDING = "binding"  #: bind sent, not answered
-    BOUND = "bound"  #: may submit
-    UNBINDING = "unbinding"  #: we asked for the end
-    UNBOUND = "unbound"  #: the SMSC asked for the end: the last answers are waited for
-
-
-class Move(Enum):
-    """What happens to a bind."""
-
-    BIND_SENT = "bind sent"
-    BIND_ACCEPTED = "bind accepted"
-    BIND_REFUSED = "bind refused"
-    UNBIND_SENT = "unbind sent"
-    UNBIND_RECEIVED = "unbind received"
-    UNBIND_ANSWERED = "unbind answered"
-    DRAINED = "drained"
-    LOST = "lost"
-
-
-NEXT: dict[tuple[State, Move], State] = {
-    (State.CLOSED, Move.BIND_SENT): State.BINDING,
-    (State.BINDING, Move.BIND_ACCEPTED): State.BOUND,
-    (State.BINDING, Move.BIND_REFUSED): State.CLOSED,
-    (State.BINDING, Move.UNBIND_RECEIVED): State.UNBOUND,
-    (State.BINDING, Move.LOST): State.CLOSED,
-    (State.BOUND, Move.UNBIND_SENT): State.UNBINDING,
-    (State.BOUND, Move.UNBIND_RECEIVED): State.UNBOUND,
-    (State.BOUND, Move.LOST): State.CLOSED,
-    (State.UNBINDING, Move.UNBIND_RECEIVED): State.UNBINDING,  # both at once: both are answered
-    (State.UNBINDING, Move.UNBIND_ANSWERED): State.CLOSED,
-    (State.UNBINDING, Move.LOST): State.CLOSED,
-    (State.UNBOUND, Move.UNBIND_RECEIVED): State.UNBOUND,
-    (State.UNBOUND, Move.DRAINED): State.CLOSED,
-    (State.UNBOUND, Move.LOST): State.CLOSED,
-}
-
-# -- events -----------------------------------------------------------------------------------
+#: What `Session.request` asks of the SMSC.
+Request: TypeAlias = QuerySm | CancelSm | ReplaceSm | DataSm | SubmitMulti | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The SMSC has accepted the bind."""
-
-    system_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class BindFailed:
-    """The SMSC has refused the bind; the session is closed."""
-
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """The SMSC has taken a message."""
-
-    sequence: int
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The SMSC has not taken a message, by submit_sm_resp or generic_nack."""
-
-    sequence: int
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """The response deadline of a message has passed: its fate is unknown."""
-
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredLate:
-    """...and then the answer came after all."""
-
-    sequence: int
-    status: int
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A deliver_sm has come; `answer` it when it is stored."""
-
-    pdu: DeliverSm
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A PDU was answered or ignored, and not understood."""
-
-    command_id: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The session is over; the fate of the messages in `pending` is unknown."""
-
-    reason: str
-    pending: tuple[int, ...] = field(default=())
-
-
-Event: TypeAlias = (
-    Bound
-    | BindFailed
-    | Submitted
-    | Refused
-    | Unanswered
-    | AnsweredLate
-    | Delivered
-    | Skipped
-    | Ended
-)
-
-# -- the session ------------------------------------------------------------------------------
-
-_REMEMBERED = 1000  # unanswered messages whose late answer is still recognised
+# Plain integers: the loop that reads compares each PDU with them.
+_SUBMIT_SM_RESP = int(Command.SUBMIT_SM_RESP)
+_DELIVER_SM = int(Command.DELIVER_SM)
+_SUBMIT_SM = int(Command.SUBMIT_SM)
 
 
 class Session:
@@ -177,23 +107,29 @@ class Session:
         enquire_link_interval: float = 30.0,
         response_timeout: float = 10.0,
         first_sequence: int = 1,
+        outbind: tuple[str, str] | None = None,
+        ear: Ear | None = None,
     ) -> None:
+        """`outbind` is the name and password an SMSC must give that connects to us.
+
+        With an `ear`, everything is told to it, and the methods return no events.
+        """
         self._bind = bind
-        self._window = window
-        self._interval = enquire_link_interval
+        # §2.3: a receiver submits nothing.
+        size = 0 if bind.mode == Command.BIND_RECEIVER else window
+        self._window = Window(size, response_timeout, first_sequence)
+        self._capacity = 0  # of the window; 0 unless bound
         self._timeout = response_timeout
-        self._sequence = first_sequence
+        self._outbind = outbind
+        self._recorder = Recorder()
+        self._ear = ear or self._recorder.ear
         self._state = State.CLOSED
-        self._frames = FrameReader()
-        self._out: list[bytes] = []
-        self._events: list[Event] = []
-        # By sequence: when the answer is due. All deadlines are equally far, so these are in order.
-        self._pending: OrderedDict[int, float] = OrderedDict()
-        self._late: OrderedDict[int, None] = OrderedDict()
+        self._rest = bytearray()  # of a frame that is not whole yet
+        self._reader = hot.Reader()
+        self._replies = Replies()
+        self._health = Health(enquire_link_interval, response_timeout)
         self._bind_sequence = 0
-        self._closing_by: float | None = None  # of BINDING, UNBINDING, UNBOUND
-        self._heard = 0.0  # the last complete PDU; octets alone prove nothing
-        self._enquiry: tuple[int, float] | None = None  # sequence and deadline
+        self._closing_by: float | None = None  # of OPEN, BINDING, UNBINDING, UNBOUND
 
     @property
     def state(self) -> State:
@@ -206,248 +142,344 @@ class Session:
         return self._state is State.CLOSED
 
     @property
+    def sends(self) -> bool:
+        """Whether it is bound to submit: not as a receiver."""
+        return self._capacity > 0
+
+    @property
     def room(self) -> int:
-        """How many messages the window still takes; 0 unless bound."""
-        return self._window - len(self._pending) if self._state is State.BOUND else 0
+        """How many messages the window still takes; 0 unless bound to submit."""
+        return self._capacity - len(self._window.messages) if self._capacity else 0
 
     @property
     def pending(self) -> int:
         """How many messages wait for their answer."""
-        return len(self._pending)
+        return len(self._window.messages)
 
     # -- what we do ---------------------------------------------------------------------------
 
     def connect(self, now: float) -> None:
         """The transport is there: bind."""
-        self._move(Move.BIND_SENT)
-        self._heard = now
+        self._send_bind(now)
+
+    def listen(self, now: float) -> None:
+        """The SMSC has connected to us: wait for its outbind (§2.2.1), then bind."""
+        self._move(Move.ACCEPTED)
+        self._health.heard(now)
         self._closing_by = now + self._timeout
-        self._bind_sequence = self._take_sequence()
-        self._send(replace(self._bind, sequence=self._bind_sequence))
 
     def submit(self, pdu: SubmitSm, now: float) -> int:
         """Give the message a sequence and put it into the window.
 
         NotSent if there is no bind or no room; LocalProtocolError if no PDU can carry it.
         """
-        if self._state is not State.BOUND:
-            raise NotSent(f"the session is {self._state.value}")
-        if self.room <= 0:
-            raise NotSent("the window is full")
-        octets = encode(replace(pdu, sequence=(sequence := self._take_sequence())))
-        self._out.append(octets)
-        self._pending[sequence] = now + self._timeout
+        return self.submit_octets(encode(replace(pdu, sequence=1))[HEADER:], None, now)
+
+    def submit_octets(self, body: bytes, item: Item, now: float) -> int:
+        """`submit` of a body that smpp.hot has made; `item` comes back with the answer."""
+        window = self._window
+        if len(window.messages) >= self._capacity:
+            raise NotSent(self._why_no_room())
+        sequence = window.take(item, now)
+        self._replies.write(hot.header.pack(HEADER + len(body), _SUBMIT_SM, 0, sequence) + body)
+        return sequence
+
+    def request(self, pdu: Request, now: float) -> int:
+        """Ask about or change a message (§4.8 to 4.10); `Answered` or `Unanswered` follows.
+
+        NotSent if there is no bind or too much is asked already; LocalProtocolError if no PDU
+        can carry it.
+        """
+        if not self.sends:
+            raise NotSent(self._why_no_room())
+        if self._window.requests_full:
+            raise NotSent("too many requests wait for their answers")
+        if pdu.command_id & RESPONSE:
+            raise LocalProtocolError("an answer is not a request")
+        encode(replace(pdu, sequence=1))  # if that fails, nothing waits for an answer
+        sequence = self._window.take_request(pdu.command_id | RESPONSE, now)
+        self._replies.send(replace(pdu, sequence=sequence))
         return sequence
 
     def answer(self, sequence: int, status: int = Status.ESME_ROK) -> None:
-        """Answer a deliver_sm; too late for that is no error."""
+        """Answer a deliver_sm or data_sm; too late for that is no error."""
+        self.answer_all([sequence], status)
+
+    def answer_all(self, sequences: Sequence[int], status: int = Status.ESME_ROK) -> None:
+        """Answer many at once."""
         if self._state is not State.CLOSED:
-            self._send(DeliverSmResp(sequence=sequence, status=status))
+            self._replies.answer(sequences, status)
 
     def unbind(self, now: float) -> None:
         """Ask for the end; drain the window first."""
         self._move(Move.UNBIND_SENT)
         self._closing_by = now + self._timeout
-        self._send(Unbind(sequence=self._take_sequence()))
+        self._replies.send(Unbind(sequence=self._window.take_sequence()))
+
+    def hold(self, now: float) -> None:
+        """We stop reading: until `release` nobody's silence is held against them."""
+        self._health.hold(now)
+
+    def release(self, now: float) -> None:
+        """We read again: every answer that was due has as much time left as it had."""
+        self._window.shift(self._health.release(now))
 
     def data_to_send(self) -> bytes:
         """What to write now; each octet is returned once."""
-        octets = b"".join(self._out)
-        self._out.clear()
-        return octets
+        return self._replies.take()
 
     # -- what happens to us -------------------------------------------------------------------
 
     def receive(self, octets: bytes, now: float) -> list[Event]:
         """What the octets of the SMSC mean; never raises."""
-        if not self.over:
-            try:
-                for frame in self._frames.feed(octets):
-                    self._heard = now
-                    self._enquiry = None  # whatever it says, somebody is there
-                    self._read(frame, now)
-                    if self.over:
-                        break
-            except RemoteProtocolError as error:
+        if self.over:
+            return self._recorder.take()
+        if self._rest:
+            self._rest += octets
+            if len(self._rest) < (wanted := _wanted(self._rest)) and HEADER <= wanted <= MAX_PDU:
+                return self._recorder.take()  # a PDU drop by drop is not looked at for each drop
+            octets = bytes(self._rest)
+            self._rest.clear()
+        done = self._read_frames(octets, now)
+        if done:
+            self._health.heard(now)
+        if self._state is not State.CLOSED and done < len(octets):
+            self._rest += octets[done:]
+            if not HEADER <= (length := _wanted(self._rest)) <= MAX_PDU:
                 # §4.3.1: say so, although a peer that lost count may not understand it.
-                self._send(GenericNack(sequence=0, status=Status.ESME_RINVCMDLEN))
-                self._end(str(error), Move.LOST)
-        return self._take_events()
+                self._replies.send(GenericNack(sequence=0, status=Status.ESME_RINVCMDLEN))
+                self._end(f"command_length {length} is absurd", Move.LOST)
+        return self._recorder.take()
 
     def lost(self, reason: str) -> list[Event]:
         """The transport is gone."""
-        self._out.clear()
+        self._replies.forget()
         if self._state is not State.CLOSED:
             self._end(reason, Move.LOST)
-        return self._take_events()
+        return self._recorder.take()
 
     def tick(self, now: float) -> list[Event]:
         """What the passing of time means."""
-        while self._pending:
-            sequence, deadline = next(iter(self._pending.items()))
-            if now < deadline:
-                break
-            del self._pending[sequence]
-            self._late[sequence] = None
-            if len(self._late) > _REMEMBERED:
-                self._late.popitem(last=False)
-            self._events.append(Unanswered(sequence))
+        if not self._health.held:
+            self._give_up(now)
         self._drain()
         if self._closing_by is not None and now >= self._closing_by:
             self._end(f"no answer while {self._state.value}", Move.LOST)
-        elif self._enquiry is not None and now >= self._enquiry[1]:
-            self._end("no answer to enquire_link", Move.LOST)
-        elif self._enquires and self._enquiry is None and now >= self._heard + self._interval:
-            sequence = self._take_sequence()
-            self._enquiry = (sequence, now + self._timeout)
-            self._send(EnquireLink(sequence=sequence))
-        return self._take_events()
+        elif self._state is State.BOUND:  # the other states have a deadline of their own
+            if self._health.dead(now):
+                self._end("no answer to enquire_link", Move.LOST)
+            elif self._health.quiet(now):
+                self._health.asked(now)
+                self._replies.send(EnquireLink(sequence=self._window.take_sequence()))
+        return self._recorder.take()
 
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do; None in a closed session."""
+        """When `tick` has something to do; None if only the SMSC or the caller has."""
         if self._state is State.CLOSED:
             return None
-        deadlines = list(self._pending.values())[:1]
-        if self._closing_by is not None:
-            deadlines.append(self._closing_by)
-        if self._enquiry is not None:
-            deadlines.append(self._enquiry[1])
-        elif self._enquires:
-            deadlines.append(self._heard + self._interval)
+        deadlines = [] if self._closing_by is None else [self._closing_by]
+        if not self._health.held:
+            deadlines += self._window.deadlines()
+            if self._state is State.BOUND:
+                deadlines.append(self._health.deadline)
         return min(deadlines, default=None)
 
-    # -- inside -------------------------------------------------------------------------------
+    # -- inside: reading ----------------------------------------------------------------------
 
-    @property
-    def _enquires(self) -> bool:
-        # The other states have a deadline of their own.
-        return self._state is State.BOUND
+    def _read_frames(self, octets: bytes, now: float) -> int:
+        """Read every whole frame; where the first that is not whole begins."""
+        start, end = 0, len(octets)
+        unpack, pending, ear = hot.header.unpack_from, self._window.messages, self._ear
+        while end - start >= HEADER:
+            length, command_id, status, sequence = unpack(octets, start)
+            stop = start + length
+            if stop > end or not HEADER <= length <= MAX_PDU:
+                break
+            if command_id == _SUBMIT_SM_RESP and (entry := pending.pop(sequence, None)):
+                message_id = hot.message_id(octets, start + HEADER, stop)
+                ear.answered(sequence, entry[1], entry[0], status, message_id)
+                if self._state is State.UNBOUND:
+                    self._drain()
+            elif command_id == _DELIVER_SM and (
+                pdu := self._reader.deliver_sm(octets, start + HEADER, stop, sequence)
+            ):
+                self._delivered(pdu)
+            else:
+                self._read(octets[start:stop], now)
+            start = stop
+            if self._state is State.CLOSED:
+                break
+        return start
 
     def _read(self, frame: bytes, now: float) -> None:
         try:
             pdu = decode(frame)
         except MalformedPdu as error:
-            self._skip_malformed(error)
+            self._replies.refuse_malformed(error)
+            self._skip(error.command_id, str(error))
             return
         match pdu:
             case DeliverSm():
-                self._events.append(Delivered(pdu))
-            case SubmitSmResp():
-                self._answered(pdu.sequence, pdu.status, pdu.message_id)
+                self._delivered(pdu)
+            case DataSm():
+                self._replies.owe_data_sm_resp(pdu.sequence)
+                self._delivered(_as_deliver_sm(pdu))
             case BindResp():
                 self._bind_answered(pdu, now)
             case EnquireLink():
-                self._send(EnquireLinkResp(sequence=pdu.sequence))
+                self._replies.send(EnquireLinkResp(sequence=pdu.sequence))
             case EnquireLinkResp():
                 pass  # every PDU has already shown that the link is up
             case Unbind():
-                self._send(UnbindResp(sequence=pdu.sequence))
-                was = self._state
-                self._move(Move.UNBIND_RECEIVED)
-                if was is not self._state:
-                    self._closing_by = now + self._timeout
-                self._drain()
+                self._unbind_asked(pdu, now)
+            case UnbindResp() if self._state is State.UNBINDING:
+                self._end("unbound", Move.UNBIND_ANSWERED)
             case UnbindResp():
-                if self._state is State.UNBINDING:
-                    self._end("unbound", Move.UNBIND_ANSWERED)
+                pass  # twice, or of nothing: no harm
             case GenericNack():
                 self._nacked(pdu)
-            case Unknown():
-                self._skip_unknown(pdu)
-            case DeliverSmResp():
-                self._skip(Command.DELIVER_SM_RESP, "an answer to nothing")
-            case SubmitSm():
-                self._reject(Command.SUBMIT_SM, pdu.sequence)
-            case Bind():
-                self._reject(pdu.mode, pdu.sequence)
+            case Outbind():
+                self._outbound(pdu, now)
+            case AlertNotification():
+                self._ear.happened(Available(pdu.source, pdu.esme))
+            case _ if pdu.command_id & RESPONSE:
+                self._request_answered(pdu)
+            case _:
+                self._reject(pdu)
+
+    def _delivered(self, pdu: DeliverSm) -> None:
+        if self._state is State.OPEN:
+            self.answer(pdu.sequence, Status.ESME_RINVBNDSTS)
+            self._skip(Command.DELIVER_SM, "before the bind")
+        else:
+            self._ear.delivered(pdu)
+
+    def _outbound(self, pdu: Outbind, now: float) -> None:
+        if self._state is not State.OPEN:
+            self._skip(Command.OUTBIND, "out of place")
+        elif self._outbind is not None and not _same(self._outbind, (pdu.system_id, pdu.password)):
+            self._end("outbind with a wrong name or password", Move.LOST)
+        else:
+            self._send_bind(now)
 
     def _bind_answered(self, pdu: BindResp, now: float) -> None:
         if self._state is not State.BINDING or pdu.sequence != self._bind_sequence:
             self._skip(pdu.mode | RESPONSE, "an answer to nothing")
+        elif pdu.mode != self._bind.mode:
+            self._skip(pdu.mode | RESPONSE, "does not fit its request")
         elif pdu.status == Status.ESME_ROK:
             self._move(Move.BIND_ACCEPTED)
             self._closing_by = None
-            self._events.append(Bound(pdu.system_id))
+            self._ear.happened(Bound(pdu.system_id))
         else:
             self._bind_refused(pdu.status)
 
     def _bind_refused(self, status: int) -> None:
-        self._events.append(BindFailed(status))
+        self._ear.happened(BindFailed(status))
         self._end(f"bind refused: {status_name(status)}", Move.BIND_REFUSED)
 
-    def _answered(self, sequence: int, status: int, message_id: str) -> None:
-        if sequence in self._pending:
-            del self._pending[sequence]
-            if status == Status.ESME_ROK:
-                self._events.append(Submitted(sequence, message_id))
-            else:
-                self._events.append(Refused(sequence, status))
-            self._drain()
-        elif sequence in self._late:
-            del self._late[sequence]
-            self._events.append(AnsweredLate(sequence, status, message_id))
-        else:
-            self._skip(Command.SUBMIT_SM_RESP, "an answer to nothing")
+    def _unbind_asked(self, pdu: Unbind, now: float) -> None:
+        self._replies.send(UnbindResp(sequence=pdu.sequence))
+        was = self._state
+        self._move(Move.UNBIND_RECEIVED)
+        if was is not self._state:
+            self._closing_by = now + self._timeout
+        self._drain()
 
     def _nacked(self, pdu: GenericNack) -> None:
+        # A nack with status 0 still is not an acceptance.
+        status = pdu.status or Status.ESME_RUNKNOWNERR
         if self._state is State.BINDING and pdu.sequence in (0, self._bind_sequence):
-            self._bind_refused(pdu.status or Status.ESME_RUNKNOWNERR)
-        elif pdu.sequence in self._pending or pdu.sequence in self._late:
-            # A nack with status 0 still is not an acceptance.
-            self._answered(pdu.sequence, pdu.status or Status.ESME_RUNKNOWNERR, "")
+            self._bind_refused(status)
+        elif entry := self._window.messages.pop(pdu.sequence, None):
+            self._ear.answered(pdu.sequence, entry[1], entry[0], status, "")
+            self._drain()
+        elif self._window.is_late(pdu.sequence):
+            self._ear.late(pdu.sequence, self._window.pop_late(pdu.sequence), status, "")
+        elif self._window.pop_request(pdu.sequence):
+            self._ear.happened(Answered(pdu.sequence, pdu))
         else:
             # Some SMSCs nack with sequence 0: nobody can say which PDU was meant.
             self._skip(Command.GENERIC_NACK, f"of nothing known: {status_name(pdu.status)}")
 
-    def _skip_malformed(self, error: MalformedPdu) -> None:
-        if error.command_id == Command.DELIVER_SM:
-            self._send(DeliverSmResp(sequence=error.sequence, status=error.status))
-        elif not error.command_id & RESPONSE:
-            self._send(GenericNack(sequence=error.sequence, status=error.status))
-        self._skip(error.command_id, str(error))
+    def _request_answered(self, pdu: Pdu) -> None:
+        """A response other than those to bind, unbind and enquire_link, and to what is pending."""
+        sequence, command_id = pdu.sequence, pdu.command_id
+        wanted = self._window.answer_of(sequence)
+        if wanted == command_id:
+            self._window.pop_request(sequence)
+            self._ear.happened(Answered(sequence, pdu))
+        elif wanted is not None or sequence in self._window.messages:
+            # What it was meant for is unknown, so the request goes on waiting for its own answer.
+            self._skip(command_id, "does not fit its request")
+        elif isinstance(pdu, SubmitSmResp) and self._window.is_late(sequence):
+            item = self._window.pop_late(sequence)
+            self._ear.late(sequence, item, pdu.status, pdu.message_id)
+        else:
+            self._skip(command_id, "an answer to nothing")
 
-    def _skip_unknown(self, pdu: Unknown) -> None:
-        # §4.12.1 and §4.1.7: these two are never answered.
-        silent = pdu.command_id in (Command.ALERT_NOTIFICATION, Command.OUTBIND)
-        if not pdu.is_response and not silent:
-            self._send(GenericNack(sequence=pdu.sequence, status=Status.ESME_RINVCMDID))
-        self._skip(pdu.command_id, "an unknown command")
-
-    def _reject(self, command: Command, sequence: int) -> None:
-        self._send(GenericNack(sequence=sequence, status=Status.ESME_RINVCMDID))
-        self._skip(command, "a command for an SMSC")
+    def _reject(self, pdu: Pdu) -> None:
+        self._replies.refuse_unknown(pdu)
+        known = not isinstance(pdu, Unknown)
+        self._skip(pdu.command_id, "a command for an SMSC" if known else "an unknown command")
 
     def _skip(self, command_id: int, reason: str) -> None:
-        self._events.append(Skipped(command_id, reason))
+        self._ear.happened(Skipped(command_id, reason))
+
+    # -- inside: time, state, sequences -------------------------------------------------------
+
+    def _give_up(self, now: float) -> None:
+        """Wait no longer for answers that are overdue."""
+        for sequence, item in self._window.overdue_messages(now):
+            self._ear.unanswered(sequence, item)
+        for sequence in self._window.overdue_requests(now):
+            self._ear.happened(Unanswered(sequence))
+
+    def _send_bind(self, now: float) -> None:
+        self._move(Move.BIND_SENT)
+        self._health.heard(now)
+        self._closing_by = now + self._timeout
+        self._bind_sequence = self._window.take_sequence()
+        self._replies.send(replace(self._bind, sequence=self._bind_sequence))
 
     def _drain(self) -> None:
-        if self._state is State.UNBOUND and not self._pending:
+        if self._state is State.UNBOUND and not self._window.messages:
             self._end("unbound by the SMSC", Move.DRAINED)
 
     def _end(self, reason: str, move: Move) -> None:
         self._move(move)
-        pending = tuple(self._pending)
-        self._pending.clear()
-        self._closing_by = self._enquiry = None
-        self._events.append(Ended(reason, pending))
+        pending = self._window.clear()
+        self._closing_by = None
+        self._ear.ended(reason, pending)
 
     def _move(self, move: Move) -> None:
-        try:
-            self._state = NEXT[self._state, move]
-        except KeyError:
-            raise LocalProtocolError(f"no {move.value!r} while {self._state.value}") from None
+        self._state = advance(self._state, move)
+        self._capacity = self._window.size if self._state is State.BOUND else 0
 
-    def _take_sequence(self) -> int:
-        # One that waits for its answer, or may still get a late one, is not free.
-        while self._sequence in self._pending or self._sequence in self._late:
-            self._sequence = next_sequence(self._sequence)
-        sequence = self._sequence
-        self._sequence = next_sequence(sequence)
-        return sequence
+    def _why_no_room(self) -> str:
+        if self._state is not State.BOUND:
+            return f"the session is {self._state.value}"
+        return "the window is full" if self.sends else "a receiver bind submits nothing"
 
-    def _send(self, pdu: Pdu) -> None:
-        self._out.append(encode(pdu))
 
-    def _take_events(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
+def _wanted(octets: bytearray) -> int:
+    """The command_length of the frame that begins here; a header's until it is known."""
+    return int.from_bytes(octets[:4], "big") if len(octets) >= 4 else HEADER
+
+
+def _same(wanted: tuple[str, str], given: tuple[str, str]) -> bool:
+    return hmac.compare_digest(repr(wanted).encode(), repr(given).encode())
+
+
+def _as_deliver_sm(pdu: DataSm) -> DeliverSm:
+    """The same text or receipt; `DeliverSm.octets` finds it in message_payload too."""
+    return DeliverSm(
+        sequence=pdu.sequence,
+        source=pdu.source,
+        destination=pdu.destination,
+        data_coding=pdu.data_coding,
+        esm_class=pdu.esm_class,
+        registered_delivery=pdu.registered_delivery,
+        service_type=pdu.service_type,
+        tlvs=pdu.tlvs,
+    )

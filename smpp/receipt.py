@@ -1,14 +1,15 @@
-"""Delivery receipts: what the SMSC says of a message that it took."""
+"""Delivery receipts: what the SMSC says of a message that it took, however it writes that."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from smpp.constants import MESSAGE_STATES, EsmClass, Tag
 from smpp.errors import UnreadableReceipt
-from smpp.gsm0338 import decode_text
-from smpp.pdu import DeliverSm
+
+_LONGEST_ID = 255  # §5.2.23 allows 65, and carriers write more
 
 # Appendix B writes seven letters; SMSCs write more, fewer, or the whole word.
 _STATES = {
@@ -20,79 +21,148 @@ _STATES = {
     "ACCEP": "ACCEPTD",
     "UNKNO": "UNKNOWN",
     "REJEC": "REJECTD",
+    "FAILE": "UNDELIV",
 }
+# Of SMPP 5.0, table 4-21; some send them over 3.4 as well.
+_LATER_STATES = {0: "SCHEDULED", 9: "SKIPPED"}
 
-_FIELDS = {
-    name: re.compile(rf"(?<![a-z]){name}\s*:\s*([^\s]+)", re.IGNORECASE)
-    for name in ("id", "stat", "err")
-}
-_TEXT = re.compile(r"(?<![a-z])text\s*:", re.IGNORECASE)
+# In lower case; a field without a value is followed by the next one.
+_NAME = r"(?:id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat(?:e|us)?|err(?:or)?|text)\s*[:=]"
+_VALUE = r"[^\s\0-\x1f\x7f-\x9f]+"
+_FIELD = re.compile(
+    r"(?<![a-z])(id|stat(?:e|us)?|err(?:or)?|(?:submit|done)[ _]?date)\s*[:=]\s*"
+    rf"(?!{_NAME})({_VALUE})"
+)
+_TEXT = re.compile(r"(?<![a-z])text\s*[:=]")
+_STATE_WORD = re.compile(r"\w{1,20}", re.ASCII)
+_ERROR = re.compile(r"[\w.+-]{1,20}", re.ASCII)
+_DATE = re.compile(r"(?:[0-9]{10}|[0-9]{12}|[0-9]{14})\b")
+
+
+class Delivery(Protocol):
+    """What deliver_sm and data_sm have in common, as far as a receipt needs it."""
+
+    @property
+    def esm_class(self) -> int:
+        """§5.2.12."""
+
+    @property
+    def data_coding(self) -> int:
+        """§5.2.19."""
+
+    @property
+    def octets(self) -> bytes:
+        """The user part: short_message, or message_payload in its place."""
+
+    def tlv(self, tag: int) -> bytes | None:
+        """The value of the first optional parameter of that tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Of one submit_sm; `id` is verbatim, `state` in the words of appendix B."""
+    """Of one submit_sm; `id` is verbatim, `state` in the words of appendix B.
+
+    A state that the specification does not name is carried as it is, `STATE_77` if it is only a
+    number: it is never taken for one of those that are named. `error` is any token, "" if there is
+    none. The dates are 10, 12 or 14 digits of the SMSC's own time, of which nobody says the zone.
+    """
 
     id: str
     state: str
     error: str = ""
+    submitted: str = ""
+    done: str = ""
 
 
-def is_receipt(pdu: DeliverSm) -> bool:
+def is_receipt(pdu: Delivery) -> bool:
     """By esm_class (§5.2.12: receipt or intermediate), or by the two TLVs that only one has."""
     if pdu.esm_class & EsmClass.TYPE_MASK in (EsmClass.RECEIPT, EsmClass.INTERMEDIATE):
         return True
     return pdu.tlv(Tag.RECEIPTED_MESSAGE_ID) is not None and pdu.tlv(Tag.MESSAGE_STATE) is not None
 
 
-def parse(pdu: DeliverSm) -> Receipt:
-    """TLVs first (§5.3.2.12, §5.3.2.35), then the text, in any case and order.
+def parse(pdu: Delivery) -> Receipt:
+    """TLVs first (§5.3.2.12, §5.3.2.35, §5.3.2.31), then the text, in any case and order.
 
     UnreadableReceipt if neither has an id and a state.
     """
-    text = _text(pdu)
-    id = _id(pdu.tlv(Tag.RECEIPTED_MESSAGE_ID)) or _field("id", text)
-    state = _state(pdu.tlv(Tag.MESSAGE_STATE)) or _word(_field("stat", text))
-    if not id:
-        raise UnreadableReceipt("no message id in it")
+    fields = _fields(pdu)
+    id = _id(pdu.tlv(Tag.RECEIPTED_MESSAGE_ID)) or fields.get("id", "")
+    if not id or len(id) > _LONGEST_ID:
+        raise UnreadableReceipt("no message id in it" if not id else "its message id has no end")
+    number = pdu.tlv(Tag.MESSAGE_STATE)
+    state = _named(number) or _word(fields.get("st", "")) or _unnamed(number)
     if not state:
         raise UnreadableReceipt("no state in it")
-    return Receipt(id, state, _field("err", text) or _network_error(pdu))
+    return Receipt(
+        id,
+        state,
+        _network_error(pdu) or _match(_ERROR, fields.get("er", "")),
+        _match(_DATE, fields.get("su", "")),
+        _match(_DATE, fields.get("do", "")),
+    )
 
 
-def _text(pdu: DeliverSm) -> str:
+def _fields(pdu: Delivery) -> dict[str, str]:
+    """What the text says, by the first two letters of its name; what is said first counts."""
     octets = pdu.octets
     if pdu.esm_class & EsmClass.UDHI and octets and octets[0] < len(octets):
         octets = octets[1 + octets[0] :]
-    return decode_text(octets, pdu.data_coding)
+    # Appendix B is ASCII. As ASCII it is sent under every data_coding, except in UCS-2, which some
+    # send without saying so. (As GSM 03.38 the underscore of an id would become another letter.)
+    if b"\0" in octets:
+        octets = octets.replace(b"\0", b"")
+    text, lower = octets.decode("latin-1"), octets.lower().decode("latin-1")
+    # What follows "text:" was written by a person, and may contain "stat:" as well.
+    quoted = _TEXT.search(lower)
+    fields: dict[str, str] = {}
+    _read(text, lower, 0, quoted.start() if quoted else len(text), fields)
+    if quoted and not {"id", "st"} <= fields.keys():
+        _read(text, lower, quoted.end(), len(text), fields)
+    return fields
 
 
-def _field(name: str, text: str) -> str:
-    # What follows "text:" was written by a person and may contain "stat:"; look there last.
-    start = _TEXT.search(text)
-    fields = text[: start.start()] if start else text
-    found = _FIELDS[name].search(fields) or _FIELDS[name].search(text)
-    return found.group(1) if found else ""
+def _read(text: str, lower: str, begin: int, end: int, fields: dict[str, str]) -> None:
+    for found in _FIELD.finditer(lower, begin, end):
+        fields.setdefault(found[1][:2], text[found.start(2) : found.end(2)])
+
+
+def _match(pattern: re.Pattern[str], value: str) -> str:
+    found = pattern.match(value)
+    return found.group() if found else ""
 
 
 def _id(value: bytes | None) -> str:
     # A C-octet string, but many SMSCs leave out the NUL.
-    return value.partition(b"\0")[0].decode("latin-1") if value else ""
+    id = value.partition(b"\0")[0].decode("latin-1").strip() if value else ""
+    return id if id.isprintable() else ""
 
 
-def _state(value: bytes | None) -> str:
-    # One octet, but seen as two.
+def _state(value: bytes | None) -> int | None:
+    # One octet, but seen as two: at either end.
     if not value:
-        return ""
-    return MESSAGE_STATES.get(int.from_bytes(value, "big"), "UNKNOWN")
+        return None
+    return value[0] if value[0] or len(value) == 1 else value[-1]
+
+
+def _named(value: bytes | None) -> str:
+    number = _state(value)
+    return "" if number is None else MESSAGE_STATES.get(number) or _LATER_STATES.get(number, "")
+
+
+def _unnamed(value: bytes | None) -> str:
+    number = _state(value)
+    return "" if number is None else f"STATE_{number}"
 
 
 def _word(stat: str) -> str:
-    word = stat.upper()
+    word = _match(_STATE_WORD, stat).upper()
+    if word.isdigit() and int(word) in MESSAGE_STATES:
+        return MESSAGE_STATES[int(word)]
     return _STATES.get(word[:5], word)
 
 
-def _network_error(pdu: DeliverSm) -> str:
+def _network_error(pdu: Delivery) -> str:
     # §5.3.2.31: network type, then a 16-bit code.
     value = pdu.tlv(Tag.NETWORK_ERROR_CODE)
     return str(int.from_bytes(value[1:3], "big")).zfill(3) if value and len(value) == 3 else ""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from smpp.address import Address
+from smpp.address import Address, LongAddress
+from smpp.constants import Ton
 from smpp.errors import LocalProtocolError
 
 
@@ -37,3 +38,35 @@ def test_a_number_is_written_with_its_plus_and_shown_masked() -> None:
     assert address.masked == "+331******89"
     assert Address.of("36200").masked == "*****"
     assert "33123456789" not in repr(address)
+
+
+@pytest.mark.parametrize("written", ["36200", "Segue", "+33123456789"])
+def test_a_carrier_that_wants_another_ton_and_npi_is_given_it(written: str) -> None:
+    # SMSPortal wants 0/0 for everything; others 6/0 or 0/1 for short codes.
+    address = Address.of(written, international=(0, 0), short_code=(0, 0), name=(0, 0))
+    assert (address.ton, address.npi, address.digits) == (0, 0, written.lstrip("+"))
+    assert Address.of("36200", short_code=(6, 0)).ton == Ton.ABBREVIATED
+
+
+def test_a_name_of_eleven_characters_fits_and_of_twelve_is_refused() -> None:
+    assert Address.of("Segue Paris").digits == "Segue Paris"
+    with pytest.raises(LocalProtocolError):
+        Address.of("Segue Paris!")
+
+
+@pytest.mark.parametrize("digits", ["1\x002", "€", "\u0100"])
+def test_what_no_c_octet_string_holds_is_no_address(digits: str) -> None:
+    for kind in (Address, LongAddress):
+        with pytest.raises(LocalProtocolError):
+            kind(5, 0, digits)
+
+
+def test_latin_1_that_a_peer_sends_is_an_address() -> None:
+    assert Address(5, 0, "Ségué").digits == "Ségué"
+
+
+def test_a_long_address_has_its_own_limit() -> None:
+    assert LongAddress(0, 14, "x" * 64).digits == "x" * 64
+    with pytest.raises(LocalProtocolError):
+        LongAddress(0, 14, "x" * 65)
+    assert LongAddress(1, 1, "33123456789") != Address(1, 1, "33123456789")

@@ -1,21 +1,34 @@
 """The session as a table, with a clock that only the test moves."""
 
 import struct
+from typing import Any
 
 import pytest
 
+from smpp import hot
+from smpp.address import Address
 from smpp.codec import FrameReader, decode, encode
-from smpp.constants import MAX_SEQUENCE, Command, Status
+from smpp.constants import HEADER, MAX_SEQUENCE, Command, Status, Tag
 from smpp.errors import LocalProtocolError, NotSent
 from smpp.pdu import (
+    AlertNotification,
     Bind,
     BindResp,
+    CancelSm,
+    CancelSmResp,
+    DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
+    Outbind,
     Pdu,
+    QuerySm,
+    QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -24,14 +37,18 @@ from smpp.pdu import (
 )
 from smpp.protocol import (
     NEXT,
+    Answered,
     AnsweredLate,
+    Available,
     BindFailed,
     Bound,
     Delivered,
+    Ear,
     Ended,
     Event,
     Move,
     Refused,
+    Request,
     Session,
     Skipped,
     State,
@@ -45,13 +62,16 @@ TEXT = SubmitSm(short_message=b"hello")
 class Line:
     """A session and the SMSC's end of the line."""
 
-    def __init__(self, **options: float) -> None:
+    def __init__(
+        self, mode: Command = Command.BIND_TRANSCEIVER, *, listen: bool = False, **options: Any
+    ) -> None:
         options.setdefault("enquire_link_interval", 30.0)
-        self.session = Session(
-            Bind(system_id="segue", password="secret"),
-            **options,  # type: ignore[arg-type]  # window and first_sequence are whole numbers
-        )
-        self.session.connect(0.0)
+        self.mode = mode
+        self.session = Session(Bind(mode=mode, system_id="segue", password="secret"), **options)
+        if listen:
+            self.session.listen(0.0)
+        else:
+            self.session.connect(0.0)
 
     def sent(self) -> list[Pdu]:
         return [decode(f) for f in FrameReader().feed(self.session.data_to_send())]
@@ -61,7 +81,7 @@ class Line:
 
     def bound(self) -> "Line":
         (bind,) = self.sent()
-        assert self.hear(BindResp(sequence=bind.sequence)) == [Bound("")]
+        assert self.hear(BindResp(sequence=bind.sequence, mode=self.mode)) == [Bound("")]
         return self
 
 
@@ -212,7 +232,7 @@ def test_a_malformed_deliver_sm_is_answered_and_skipped() -> None:
     assert line.session.state is State.BOUND
 
 
-@pytest.mark.parametrize("command_id", [0x00000103, 0x00010203, 0x7FFFFFFF])
+@pytest.mark.parametrize("command_id", [0x00000104, 0x00010203, 0x7FFFFFFF])
 def test_an_unknown_command_is_nacked_and_the_session_kept(command_id: int) -> None:
     line = Line().bound()
     (event,) = line.hear(Unknown(sequence=3, command_id=command_id, status=0, body=b"x"))
@@ -221,7 +241,7 @@ def test_an_unknown_command_is_nacked_and_the_session_kept(command_id: int) -> N
     assert line.session.state is State.BOUND
 
 
-@pytest.mark.parametrize("command_id", [0x80000103, 0x0000000B, 0x00000102])
+@pytest.mark.parametrize("command_id", [0x80000103, 0x80001234, 0x0000000B, 0x00000102])
 def test_what_is_never_answered_is_not_nacked(command_id: int) -> None:
     line = Line().bound()
     line.hear(Unknown(sequence=3, command_id=command_id, status=0))
@@ -312,7 +332,7 @@ def test_sequences_wrap_and_skip_what_is_in_flight() -> None:
     line.sent()
     line.hear(BindResp(sequence=MAX_SEQUENCE))
     assert [line.session.submit(TEXT, 0.0) for _ in range(2)] == [1, 2]
-    line.session._sequence = 1  # as after another two thousand million
+    line.session._window._sequence = 1  # as after another two thousand million
     assert line.session.submit(TEXT, 0.0) == 3
 
 
@@ -323,3 +343,332 @@ def test_a_session_is_used_once_and_unbound_once() -> None:
     line.session.unbind(0.0)
     with pytest.raises(LocalProtocolError):
         line.session.unbind(0.0)
+
+
+# -- how it binds -----------------------------------------------------------------------------
+
+MODES = [Command.BIND_TRANSCEIVER, Command.BIND_TRANSMITTER, Command.BIND_RECEIVER]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_it_binds_as_it_was_told(mode: Command) -> None:
+    line = Line(mode)
+    assert line.sent() == [Bind(sequence=1, mode=mode, system_id="segue", password="secret")]
+    assert line.hear(BindResp(sequence=1, mode=mode, system_id="smsc")) == [Bound("smsc")]
+
+
+def test_a_receiver_submits_nothing_and_is_delivered_to() -> None:
+    line = Line(Command.BIND_RECEIVER).bound()
+    assert not line.session.sends
+    assert line.session.room == 0
+    with pytest.raises(NotSent, match="receiver"):
+        line.session.submit(TEXT, 0.0)
+    with pytest.raises(NotSent, match="receiver"):
+        line.session.request(QuerySm(message_id="A"), 0.0)
+    assert line.hear(DeliverSm(sequence=3)) == [Delivered(DeliverSm(sequence=3))]
+
+
+def test_the_answer_to_another_kind_of_bind_is_no_answer_to_ours() -> None:
+    line = Line()
+    line.sent()
+    (event,) = line.hear(BindResp(sequence=1, mode=Command.BIND_RECEIVER))
+    assert event == Skipped(0x80000001, "does not fit its request")
+    assert line.session.state is State.BINDING
+
+
+def test_an_outbind_is_waited_for_and_answered_by_a_bind() -> None:
+    line = Line(Command.BIND_RECEIVER, listen=True, outbind=("smsc", "pass"))
+    assert line.sent() == []
+    assert line.hear(Outbind(sequence=1, system_id="smsc", password="pass")) == []
+    line.bound()
+    assert line.session.state is State.BOUND
+
+
+def test_an_outbind_with_a_wrong_password_ends_the_session() -> None:
+    line = Line(listen=True, outbind=("smsc", "pass"))
+    events = line.hear(Outbind(sequence=1, system_id="smsc", password="guess"))
+    assert events == [Ended("outbind with a wrong name or password")]
+    assert line.sent() == []
+
+
+def test_whoever_connects_and_sends_no_outbind_is_not_waited_for() -> None:
+    line = Line(listen=True, response_timeout=10.0)
+    assert line.session.next_deadline() == 10.0
+    assert line.session.tick(10.0) == [Ended("no answer while open")]
+
+
+def test_nothing_is_delivered_before_the_bind_is_asked_for() -> None:
+    line = Line(listen=True)
+    (event,) = line.hear(DeliverSm(sequence=9))
+    assert isinstance(event, Skipped)
+    assert line.sent() == [DeliverSmResp(sequence=9, status=Status.ESME_RINVBNDSTS)]
+
+
+def test_an_outbind_on_a_bind_is_out_of_place() -> None:
+    line = Line().bound()
+    (event,) = line.hear(Outbind(sequence=1, system_id="smsc", password=""))
+    assert event == Skipped(Command.OUTBIND, "out of place")
+    assert line.sent() == []
+
+
+def test_whoever_connects_may_unbind_before_the_outbind() -> None:
+    line = Line(listen=True)
+    assert line.hear(Unbind(sequence=4)) == [Ended("unbound by the SMSC")]
+    assert line.sent() == [UnbindResp(sequence=4)]
+
+
+# -- requests ---------------------------------------------------------------------------------
+
+REQUESTS: list[tuple[Request, Pdu]] = [
+    (QuerySm(message_id="A"), QuerySmResp(sequence=2, message_id="A", message_state=2)),
+    (CancelSm(message_id="A"), CancelSmResp(sequence=2)),
+    (ReplaceSm(message_id="A", short_message=b"new"), ReplaceSmResp(sequence=2)),
+    (DataSm(tlvs=((Tag.MESSAGE_PAYLOAD, b"hi"),)), DataSmResp(sequence=2, message_id="B")),
+]
+
+
+@pytest.mark.parametrize(("request_pdu", "answer"), REQUESTS)
+def test_a_request_gets_its_answer(request_pdu: Request, answer: Pdu) -> None:
+    line = Line().bound()
+    assert line.session.request(request_pdu, 0.0) == 2
+    (sent,) = line.sent()
+    assert (type(sent), sent.sequence) == (type(request_pdu), 2)
+    assert line.hear(answer) == [Answered(2, answer)]
+    (again,) = line.hear(answer)
+    assert isinstance(again, Skipped)
+
+
+def test_a_request_may_be_nacked() -> None:
+    line = Line().bound()
+    sequence = line.session.request(QuerySm(message_id="A"), 0.0)
+    nack = GenericNack(sequence=sequence, status=Status.ESME_RINVCMDID)
+    assert line.hear(nack) == [Answered(sequence, nack)]
+
+
+def test_a_request_is_not_waited_for_for_ever() -> None:
+    line = Line(response_timeout=10.0).bound()
+    sequence = line.session.request(QuerySm(message_id="A"), 3.0)
+    assert line.session.next_deadline() == 13.0
+    assert line.session.tick(13.0) == [Unanswered(sequence)]
+
+
+def test_too_many_requests_are_not_written() -> None:
+    line = Line().bound()
+    for _ in range(100):
+        line.session.request(QuerySm(message_id="A"), 0.0)
+    with pytest.raises(NotSent, match="too many"):
+        line.session.request(QuerySm(message_id="A"), 0.0)
+    assert line.session.room == 10  # they take no room from texts
+
+
+def test_a_request_that_no_pdu_can_carry_is_not_waited_for() -> None:
+    line = Line(response_timeout=10.0).bound()
+    with pytest.raises(LocalProtocolError):
+        line.session.request(QuerySm(message_id="A" * 66), 0.0)
+    with pytest.raises(LocalProtocolError):
+        line.session.request(Unknown(sequence=0, command_id=0x80000003, status=0), 0.0)
+    assert line.sent() == []
+    assert line.session.tick(10.0) == []
+
+
+def test_a_response_that_does_not_fit_its_request_settles_nothing() -> None:
+    line = Line(response_timeout=10.0).bound()
+    text = line.session.submit(TEXT, 0.0)
+    query = line.session.request(QuerySm(message_id="A"), 0.0)
+    events = line.hear(
+        DeliverSmResp(sequence=text),
+        QuerySmResp(sequence=text),
+        SubmitSmResp(sequence=query, message_id="B"),
+        CancelSmResp(sequence=query),
+    )
+    assert [e.reason for e in events if isinstance(e, Skipped)] == ["does not fit its request"] * 4
+    assert line.session.tick(10.0) == [Unanswered(text), Unanswered(query)]
+
+
+def test_the_end_of_the_session_ends_its_requests_too() -> None:
+    line = Line(response_timeout=10.0).bound()
+    line.session.request(QuerySm(message_id="A"), 0.0)
+    line.session.lost("reset")
+    assert line.session.tick(10.0) == []
+
+
+# -- what else comes in -----------------------------------------------------------------------
+
+
+def test_data_sm_is_delivered_as_a_deliver_sm_and_answered_as_data_sm() -> None:
+    line = Line().bound()
+    payload = ((Tag.MESSAGE_PAYLOAD, b"hello"), (Tag.RECEIPTED_MESSAGE_ID, b"A1\0"))
+    source = Address.of("+33123456789")
+    (event,) = line.hear(DataSm(sequence=9, source=source, esm_class=4, tlvs=payload))
+    wanted = DeliverSm(sequence=9, source=source, esm_class=4, tlvs=payload)
+    assert event == Delivered(wanted)
+    assert wanted.octets == b"hello"
+    line.hear(DeliverSm(sequence=10))
+    line.session.answer_all([9, 10], Status.ESME_RX_T_APPN)
+    assert line.sent() == [
+        DataSmResp(sequence=9, status=Status.ESME_RX_T_APPN),
+        DeliverSmResp(sequence=10, status=Status.ESME_RX_T_APPN),
+    ]
+    line.session.answer(9)  # a number is the SMSC's to use again
+    assert line.sent() == [DeliverSmResp(sequence=9)]
+
+
+def test_a_malformed_data_sm_is_answered_and_skipped() -> None:
+    line = Line().bound()
+    line.session.receive(struct.pack(">IIII", 20, Command.DATA_SM, 0, 9) + b"\0\1\1x", 0.0)
+    (answer,) = line.sent()
+    assert isinstance(answer, DataSmResp)
+    assert answer.status == Status.ESME_RINVCMDLEN
+
+
+def test_an_alert_notification_is_told_and_never_answered() -> None:
+    line = Line().bound()
+    handset, esme = Address.of("+33123456789"), Address.of("36200")
+    events = line.hear(AlertNotification(sequence=5, source=handset, esme=esme))
+    assert events == [Available(handset, esme)]
+    assert line.sent() == []
+
+
+def test_a_late_nack_is_late_too() -> None:
+    line = Line(response_timeout=10.0).bound()
+    sequence = line.session.submit(TEXT, 0.0)
+    line.session.tick(10.0)
+    nack = GenericNack(sequence=sequence, status=Status.ESME_RSYSERR)
+    assert line.hear(nack) == [AnsweredLate(sequence, Status.ESME_RSYSERR, "")]
+
+
+def test_each_message_has_its_own_deadline() -> None:
+    line = Line(response_timeout=10.0).bound()
+    first, second = line.session.submit(TEXT, 0.0), line.session.submit(TEXT, 4.0)
+    assert line.session.next_deadline() == 10.0
+    assert line.session.tick(10.0) == [Unanswered(first)]
+    assert line.session.next_deadline() == 14.0
+    assert line.session.tick(14.0) == [Unanswered(second)]
+
+
+def test_only_so_many_late_answers_are_remembered() -> None:
+    line = Line(window=1500, response_timeout=10.0, enquire_link_interval=99.0).bound()
+    first = line.session.submit(TEXT, 0.0)
+    for _ in range(1000):
+        last = line.session.submit(TEXT, 0.0)
+    line.session.tick(10.0)
+    events = line.hear(SubmitSmResp(sequence=first), SubmitSmResp(sequence=last))
+    assert [type(event) for event in events] == [Skipped, AnsweredLate]
+
+
+def test_a_number_that_may_get_a_late_answer_is_not_used_again() -> None:
+    line = Line(response_timeout=10.0, enquire_link_interval=99.0).bound()
+    late = line.session.submit(TEXT, 0.0)
+    line.session.tick(10.0)
+    query = line.session.request(QuerySm(message_id="A"), 10.0)
+    line.session._window._sequence = late  # as after another two thousand million
+    assert line.session.submit(TEXT, 10.0) == query + 1
+
+
+# -- while we do not read ---------------------------------------------------------------------
+
+
+def test_while_we_do_not_read_nobody_is_late() -> None:
+    line = Line(response_timeout=10.0, enquire_link_interval=30.0).bound()
+    text = line.session.submit(TEXT, 0.0)
+    query = line.session.request(QuerySm(message_id="A"), 2.0)
+    line.session.hold(8.0)
+    assert line.session.next_deadline() is None
+    assert line.session.tick(1000.0) == []
+    line.session.release(1008.0)
+    assert line.session.tick(1009.9) == []
+    assert line.session.tick(1010.0) == [Unanswered(text)]
+    assert line.session.tick(1012.0) == [Unanswered(query)]
+
+
+def test_an_enquiry_waits_while_we_do_not_read() -> None:
+    line = Line(response_timeout=10.0, enquire_link_interval=30.0).bound()
+    line.session.hold(29.0)
+    assert line.session.tick(500.0) == []
+    assert line.sent() == []
+    line.session.release(529.0)
+    line.session.tick(530.0)
+    assert line.sent() == [EnquireLink(sequence=2)]
+    line.session.hold(535.0)
+    line.session.release(635.0)
+    assert line.session.tick(639.9) == []
+    assert line.session.tick(640.0) == [Ended("no answer to enquire_link")]
+
+
+def test_an_unbind_is_not_waited_for_longer_because_we_do_not_read() -> None:
+    line = Line(response_timeout=10.0).bound()
+    line.session.hold(0.0)
+    line.session.unbind(0.0)
+    assert line.session.next_deadline() == 10.0
+    assert line.session.tick(10.0) == [Ended("no answer while unbinding")]
+
+
+# -- for speed --------------------------------------------------------------------------------
+
+
+class Notebook:
+    """An ear that writes down every call."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.ear = Ear(
+            answered=lambda *facts: self.heard.append(("answered", *facts)),
+            unanswered=lambda *facts: self.heard.append(("unanswered", *facts)),
+            late=lambda *facts: self.heard.append(("late", *facts)),
+            delivered=self.heard.append,
+            ended=lambda *facts: self.heard.append(("ended", *facts)),
+            happened=self.heard.append,
+        )
+
+
+def test_octets_are_submitted_and_the_ear_told_by_item() -> None:
+    notebook = Notebook()
+    line = Line(window=3, response_timeout=10.0, ear=notebook.ear)
+    assert line.hear(BindResp(sequence=1)) == []
+    line.sent()
+    body = encode(TEXT)[HEADER:]
+    for number, item in enumerate("abc"):
+        line.session.submit_octets(body, item, float(number))
+    with pytest.raises(NotSent, match="full"):
+        line.session.submit_octets(body, "d", 0.0)
+    assert line.sent() == [SubmitSm(sequence=n, short_message=b"hello") for n in (2, 3, 4)]
+    line.hear(SubmitSmResp(sequence=3, message_id="B"), DeliverSm(sequence=1), now=5.0)
+    line.session.tick(10.0)
+    line.hear(SubmitSmResp(sequence=2, message_id="A"), now=10.0)
+    line.session.lost("reset")
+    assert notebook.heard == [
+        Bound(""),
+        ("answered", 3, "b", 1.0, 0, "B"),
+        DeliverSm(sequence=1),
+        ("unanswered", 2, "a"),
+        ("late", 2, "a", 0, "A"),
+        ("ended", "reset", [(4, "c")]),
+    ]
+
+
+def test_many_deliver_sm_are_answered_in_one_go() -> None:
+    line = Line().bound()
+    line.hear(*(DeliverSm(sequence=n) for n in range(1, 101)))
+    line.session.answer_all(range(1, 101))
+    octets = line.session.data_to_send()
+    assert octets == hot.deliver_sm_resps(range(1, 101), 0)
+    assert octets == b"".join(encode(DeliverSmResp(sequence=n)) for n in range(1, 101))
+
+
+@pytest.mark.parametrize("length", [*range(16), 0x00011001, 0xFFFFFFFF])
+def test_a_length_that_no_pdu_has_ends_the_session_octet_by_octet_too(length: int) -> None:
+    stream = struct.pack(">I", length) + b"\0" * 12
+    whole, drops = Line().bound(), Line().bound()
+    events = whole.session.receive(stream, 0.0)
+    assert events == [Ended(f"command_length {length} is absurd")]
+    assert [e for o in stream for e in drops.session.receive(bytes((o,)), 0.0)] == events
+    assert drops.session.over
+
+
+def test_a_long_pdu_that_comes_octet_by_octet_is_read_once() -> None:
+    line = Line().bound()
+    pdu = DeliverSm(sequence=1, tlvs=((Tag.MESSAGE_PAYLOAD, b"x" * 60_000),))
+    stream = encode(pdu) + encode(EnquireLink(sequence=2))
+    events = [e for o in stream for e in line.session.receive(bytes((o,)), 0.0)]
+    assert events == [Delivered(pdu)]
+    assert line.sent() == [EnquireLinkResp(sequence=2)]

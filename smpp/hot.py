@@ -1,0 +1,265 @@
+"""
+Fast paths of the codec for the two PDUs that come by the million, without I/O.
+
+What they write and read is what smpp.codec would; the property tests hold them to it octet by
+octet. What is not ordinary is None here, and the codec's to judge.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from smpp.address import Address
+from smpp.codec import encode
+from smpp.constants import HEADER, MAX_PDU, MAX_SHORT_MESSAGE, Command
+from smpp.errors import LocalProtocolError
+from smpp.pdu import DeliverSm, ShortMessage, SubmitSm, Tlvs
+
+#: command_length, command_id, command_status, sequence_number (SMPP 3.4 §3.2).
+header = struct.Struct(">IIII")
+_TLV = struct.Struct(">HH")
+_resp = struct.Struct(">IIIIB")
+_EMPTY_RESP = HEADER + 1
+_DELIVER_SM_RESP = int(Command.DELIVER_SM_RESP)  # plain: an IntEnum is slow to pack
+_MOST_BODY = MAX_PDU - HEADER
+_KEPT = 4096  # addresses and templates that are remembered
+_new = object.__new__
+_OCTET = {value: bytes((value,)) for value in range(256)}
+
+# -- submit_sm --------------------------------------------------------------------------------
+
+
+class Template:
+    """submit_sm of one sender and one set of flags; the rest is spliced in per message."""
+
+    __slots__ = ("_after_coding", "_head", "_middle")
+
+    def __init__(self, pdu: ShortMessage) -> None:
+        """LocalProtocolError if no PDU can carry the fields of `pdu`.
+
+        Its sequence, destination, esm_class, data_coding, octets and TLVs are not used.
+        """
+        body = encode(
+            SubmitSm(
+                source=pdu.source,
+                registered_delivery=pdu.registered_delivery,
+                service_type=pdu.service_type,
+                protocol_id=pdu.protocol_id,
+                priority_flag=pdu.priority_flag,
+                schedule_delivery_time=pdu.schedule_delivery_time,
+                validity_period=pdu.validity_period,
+                replace_if_present_flag=pdu.replace_if_present_flag,
+                sm_default_msg_id=pdu.sm_default_msg_id,
+            )
+        )[HEADER:]
+        # service_type and source: two strings with two octets between them.
+        end = body.index(b"\0", body.index(b"\0") + 3) + 1
+        self._head = body[:end]  # to the destination, which is empty: ton, npi, NUL
+        self._middle = body[end + 4 : -3]  # esm_class lies before it, data_coding after it
+        self._after_coding = body[-2:-1]  # sm_default_msg_id; sm_length lies after it
+
+    def body(
+        self,
+        destination: bytes,
+        octets: bytes,
+        *,
+        data_coding: int = 0,
+        esm_class: int = 0,
+        tlvs: bytes = b"",
+    ) -> bytes:
+        """The body of submit_sm (§4.4.1): everything after the header.
+
+        `destination` is from `address_octets`, `tlvs` from `tlv_octets`. LocalProtocolError if
+        there are more than 254 octets, or so many TLVs that the PDU is too long.
+        """
+        if len(octets) > MAX_SHORT_MESSAGE:
+            raise LocalProtocolError(f"short_message has at most {MAX_SHORT_MESSAGE} octets")
+        try:
+            body = b"".join(
+                (
+                    self._head,
+                    destination,
+                    _OCTET[esm_class],
+                    self._middle,
+                    _OCTET[data_coding],
+                    self._after_coding,
+                    _OCTET[len(octets)],
+                    octets,
+                    tlvs,
+                )
+            )
+        except KeyError:
+            raise LocalProtocolError("esm_class and data_coding are octets") from None
+        if len(body) > _MOST_BODY:
+            raise LocalProtocolError("the PDU is too long")
+        return body
+
+
+class Templates:
+    """Bodies of any submit_sm, by the template of its sender and flags; a few thousand are kept."""
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[object, ...], Template] = {}
+
+    def body(self, pdu: SubmitSm) -> bytes:
+        """The body of this submit_sm; LocalProtocolError if no PDU can carry it."""
+        key = (
+            pdu.source,
+            pdu.registered_delivery,
+            pdu.service_type,
+            pdu.protocol_id,
+            pdu.priority_flag,
+            pdu.schedule_delivery_time,
+            pdu.validity_period,
+            pdu.replace_if_present_flag,
+            pdu.sm_default_msg_id,
+        )
+        template = self._templates.get(key)
+        if template is None:
+            if len(self._templates) >= _KEPT:
+                self._templates.clear()
+            template = self._templates[key] = Template(pdu)
+        return template.body(
+            address_octets(pdu.destination),
+            pdu.short_message,
+            data_coding=pdu.data_coding,
+            esm_class=pdu.esm_class,
+            tlvs=tlv_octets(pdu.tlvs) if pdu.tlvs else b"",
+        )
+
+
+def address_octets(address: Address) -> bytes:
+    """An address as a body carries it (§5.2.5 to 5.2.9)."""
+    try:
+        return b"%c%c%b\0" % (address.ton, address.npi, address.digits.encode("latin-1"))
+    except OverflowError:
+        raise LocalProtocolError("TON and NPI are octets") from None
+
+
+def tlv_octets(tlvs: Tlvs) -> bytes:
+    """Optional parameters as a body carries them (§3.2.4)."""
+    try:
+        return b"".join([_TLV.pack(tag, len(value)) + value for tag, value in tlvs])
+    except struct.error as error:
+        raise LocalProtocolError(f"an optional parameter is out of range: {error}") from None
+
+
+# -- deliver_sm -------------------------------------------------------------------------------
+
+
+class _Thawed(DeliverSm):
+    """A deliver_sm in the making, which becomes one by its class.
+
+    The constructor of a frozen dataclass looks up a setter for each field; a plain assignment is a
+    fifth of its time, and there is one PDU for each text and receipt that comes.
+    """
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__  # both, or the interpreter takes the slow way for both
+
+
+class Reader:
+    """Reads deliver_sm bodies; the addresses that come again and again are made once."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[bytes, Address] = {}
+
+    def deliver_sm(self, octets: bytes, start: int, end: int, sequence: int) -> DeliverSm | None:
+        """The deliver_sm (§4.6.1) whose body is octets[start:end]; None: let the codec judge."""
+        find = octets.find
+        addresses = self._addresses
+        try:
+            # Each find is bounded by `end`; -1 makes the next index wrong, so each is checked.
+            at = find(b"\0", start, end) + 1
+            source_end = find(b"\0", at + 2, end) + 1
+            target_end = find(b"\0", source_end + 2, end) + 1
+            if octets[target_end + 3 : target_end + 5] == b"\0\0":  # no times, as nearly always
+                schedule_end, fixed = target_end + 4, target_end + 5
+            else:
+                schedule_end = find(b"\0", target_end + 3, end) + 1
+                fixed = find(b"\0", schedule_end, end) + 1
+            text = fixed + 5
+            if not (at and source_end and target_end and schedule_end and fixed) or text > end:
+                return None
+            stop = text + octets[fixed + 4]
+            if stop > end:
+                return None
+            key = octets[at:source_end]
+            source = addresses.get(key) or self._address(key)
+            key = octets[source_end:target_end]
+            target = addresses.get(key) or self._address(key)
+            tlvs = _tlvs(octets, stop, end) if stop < end else ()
+        except LocalProtocolError:
+            return None
+        if tlvs is None:
+            return None
+        pdu: Any = _new(_Thawed)
+        pdu.sequence = sequence
+        pdu.service_type = "" if at - start == 1 else _text(octets[start : at - 1])
+        pdu.source = source
+        pdu.destination = target
+        pdu.esm_class = octets[target_end]
+        pdu.protocol_id = octets[target_end + 1]
+        pdu.priority_flag = octets[target_end + 2]
+        if fixed - target_end == 5:  # two empty strings, as in nearly every deliver_sm
+            pdu.schedule_delivery_time = ""
+            pdu.validity_period = ""
+        else:
+            pdu.schedule_delivery_time = _text(octets[target_end + 3 : schedule_end - 1])
+            pdu.validity_period = _text(octets[schedule_end : fixed - 1])
+        pdu.registered_delivery = octets[fixed]
+        pdu.replace_if_present_flag = octets[fixed + 1]
+        pdu.data_coding = octets[fixed + 2]
+        pdu.sm_default_msg_id = octets[fixed + 3]
+        pdu.short_message = octets[text:stop]
+        pdu.tlvs = tlvs
+        pdu.__class__ = DeliverSm
+        return pdu  # type: ignore[no-any-return]
+
+    def _address(self, octets: bytes) -> Address:
+        address = self._addresses.get(octets)
+        if address is None:
+            address = Address(octets[0], octets[1], octets[2:-1].decode("latin-1"))
+            if len(self._addresses) >= _KEPT:
+                self._addresses.clear()
+            self._addresses[octets] = address
+        return address
+
+
+def _text(octets: bytes) -> str:
+    return str(octets, "latin-1")
+
+
+def _tlvs(octets: bytes, at: int, end: int) -> Tlvs | None:
+    found: list[tuple[int, bytes]] = []
+    unpack = _TLV.unpack_from
+    while at < end:
+        value = at + 4
+        if value > end:
+            return None
+        tag, length = unpack(octets, at)
+        at = value + length
+        if at > end:
+            return None
+        found.append((tag, octets[value:at]))
+    return tuple(found)
+
+
+# -- answers ----------------------------------------------------------------------------------
+
+
+def message_id(octets: bytes, start: int, end: int) -> str:
+    """The id in a submit_sm_resp (§4.4.2), verbatim; some SMSCs leave out the NUL, or all of it."""
+    stop = octets.find(b"\0", start, end)
+    return str(octets[start : end if stop < 0 else stop], "latin-1")
+
+
+def deliver_sm_resps(sequences: Sequence[int], status: int) -> bytes:
+    """The deliver_sm_resp (§4.6.2) of each sequence; message_id is unused and NULL."""
+    pack = _resp.pack
+    return b"".join(
+        [pack(_EMPTY_RESP, _DELIVER_SM_RESP, status, sequence, 0) for sequence in sequences]
+    )
