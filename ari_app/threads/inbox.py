@@ -9,8 +9,11 @@ from collections.abc import Sequence
 
 from ari_app.conversation.events import ConversationOpened, Event, TextReceived
 from ari_app.conversation.identity import E164, new_id
+from ari_app.conversation.state import apply
+from ari_app.policy.sending.words import Said
 from ari_app.ports import Clock, IncomingText, Meter, Receipt, Store, failpoint
 from ari_app.projections.persons import Persons
+from ari_app.threads.keywords import Keywords, Led
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +28,18 @@ class Inbox:
         meter: Meter,
         subject_key: bytes,
         region: str | None = None,
+        keywords: Keywords | None = None,
     ) -> None:
-        """`region` is how the carrier's national numbers are read, as those of callers are."""
+        """`region` is how the carrier's national numbers are read, as those of callers are.
+
+        `keywords` answers STOP and its like in the transaction that stores them.
+        """
         self._store = store
         self._clock = clock
         self._meter = meter
         self._subject_key = subject_key
         self._region = region
+        self._keywords = keywords
         self._persons = Persons(store, clock)
         self._opening = asyncio.Lock()
 
@@ -77,8 +85,35 @@ class Inbox:
         self, stream: str, events: Sequence[Event], number: E164 | None, dedupe: str
     ) -> None:
         subject = number.subject(self._subject_key) if number else None
-        written = await self._store.append(stream, events, subject=subject, dedupe=dedupe)
+        said, led = await self._led(stream, events, number, dedupe)
+        written = await self._store.append(
+            stream,
+            [*events, *led.events],
+            effects=led.effects,
+            timers=led.timers,
+            subject=subject,
+            dedupe=dedupe,
+        )
         failpoint("sms.after_reply_stored")
         if written:
             self._meter.count("segue_sms_replies_total")
             logger.info("a text from %s joined %s", number.masked if number else "?", stream)
+            if said is not None:
+                self._meter.count("segue_sms_keywords_total", says=said.says.value)
+                logger.info("it says %s (%s)", said.says.value, said.language)
+
+    async def _led(
+        self, stream: str, events: Sequence[Event], number: E164 | None, key: str
+    ) -> tuple[Said | None, Led]:
+        """What the text says about texts, and leads to."""
+        received = events[-1]
+        assert isinstance(received, TextReceived)
+        said = self._keywords.says(received) if self._keywords and number else None
+        if said is None or self._keywords is None or number is None:
+            return None, Led([])
+        state = await self._store.state(stream)
+        for event in events:
+            state = apply(state, event)
+        subject = number.subject(self._subject_key)
+        led = await self._keywords.lead(said, received, key, stream, state, number, subject)
+        return (said, led) if led is not None else (None, Led([]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ari_app.agent.turn import Agent, Heard
-from ari_app.conversation.events import DecisionMade, TextReceived
+from ari_app.conversation.events import DecisionMade, Envelope, TextReceived
 from ari_app.conversation.state import fold
 from ari_app.errors import Conflict, LeaseLost, StoreUnavailable
 from ari_app.ports import Clock, Fence, Meter, Position, Store, failpoint
+from ari_app.threads.keywords import ANSWERED
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ class Replies:
             envelopes = await self._store.read(stream)
             if any(e.cause == cause and isinstance(e.event, DecisionMade) for e in envelopes):
                 return
+            if _was_keyword(envelopes, item.envelope.sequence):
+                return
             state = fold(envelopes)
             turn = self._agent.take_turn(stream, state, heard)
             try:
@@ -92,3 +95,8 @@ class Replies:
                 continue  # a receipt or another text came in between: decide again
             self._meter.count("segue_decisions_total", action=turn.decision.rule)
             return
+
+
+def _was_keyword(envelopes: Sequence[Envelope], sequence: int) -> bool:
+    """Whether the text at this place was answered when it came: see keywords.py."""
+    return any(e.sequence == sequence + 1 and isinstance(e.event, ANSWERED) for e in envelopes)
