@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -54,19 +55,29 @@ class Ami(Section):
 
 
 class Agi(Section):
-    """FastAGI for the dialplan: agi://host:port/consent."""
+    """FastAGI for the dialplan: agi://host:port/consent, eligibility, text and others."""
 
     host: str = Field("127.0.0.1", description="address to listen on; keep it on loopback")
     port: int = Field(4573, ge=0, le=65535, description="port to listen on; 0: no FastAGI")
 
 
 class Media(Section):
-    """RTP between Asterisk and us."""
+    """Audio between Asterisk and us."""
 
+    transport: Literal["rtp", "websocket"] = Field(
+        "rtp",
+        description="`websocket`: over Asterisk's HTTP server, on the same machine or LAN, from "
+        "Asterisk 20.18 or 22.8 on (chan_websocket); needs no port and no address of ours",
+    )
     host: str = Field("127.0.0.1", description="address that our RTP sockets bind")
     advertise: str = Field("", description="address that Asterisk sends to, if it is another one")
     first_port: _Port = Field(20000, description="first port of our RTP range")
     last_port: _Port = Field(20999, description="last port of our RTP range")
+    sources: tuple[str, ...] = Field(
+        (),
+        description="networks that Asterisk's RTP may also come from, where it is behind NAT or "
+        "has several addresses, such as 192.0.2.0/28; empty: only the address it names",
+    )
 
 
 class Speech(Section):
@@ -214,10 +225,29 @@ class Bus(Section):
     files: int = Field(10, ge=1, description="full files that are kept")
 
 
+class Carrier(Section):
+    """One of several carriers, `[[sms.carriers]]`: its profile, our account there, its prices."""
+
+    profile: Path = Field(description="profile of the carrier: its name, hosts and demands (TOML)")
+    system_id: str = Field(max_length=15, description="who we are at its SMSC")
+    password_file: Path = Field(description="file with the bind password")
+    source: str = Field("", description="our number, short code or name there; empty: sms.source")
+    costs: dict[str, Decimal] = Field(
+        {"": Decimal(0)}, description="price of a segment by E.164 prefix; \"\": everywhere else"
+    )
+    weight: int = Field(1, ge=0, description="share among carriers of the same price")
+
+
 class Sms(Section):
-    """The carrier bind, by SMPP 3.4."""
+    """The carrier binds, by SMPP 3.4."""
 
     carrier: str = Field("carrier", description="name of the carrier in logs and events")
+    profile: Path | None = Field(
+        None, description="profile of the carrier (TOML); its hosts, unless host is set"
+    )
+    carriers: tuple[Carrier, ...] = Field(
+        (), description="several carriers instead, each a table [[sms.carriers]]"
+    )
     host: str = Field("", description="SMSC host; empty: no texts are offered")
     port: _Port = Field(2775, description="SMSC port")
     system_id: str = Field("", max_length=15, description="who we are at the SMSC")
@@ -232,6 +262,72 @@ class Sms(Section):
     retry_attempts: int = Field(12, ge=1, description="tries of one text before it is refused")
     receipt_patience: float = Field(
         900.0, gt=0, description="seconds a receipt may take before `receipt.overdue`"
+    )
+
+
+class Sending(Section):
+    """What a text must pass before it may go on the wire."""
+
+    opt_out: bool = Field(True, description="whether STOP and its like are kept to")
+    opt_out_scope: Literal["sender", "all"] = Field(
+        "all", description="whose texts STOP ends: of the sender it was written to, or all"
+    )
+    revocation_stops: bool = Field(
+        True,
+        description="whether a text that only reads like STOP ends texts at once; a person is "
+        "shown it in any case",
+    )
+    confirm_opt_out: bool = Field(True, description="whether STOP is confirmed, once")
+    stop_words: tuple[str, ...] = Field((), description="further words that mean STOP")
+    words: Path | None = Field(
+        None, description="words and answers of all languages (TOML); unset: those of Segue"
+    )
+    brand: str = Field("", max_length=60, description="who we are, in the answers to HELP and STOP")
+    contact: str = Field(
+        "", max_length=100, description="where help is had: a number or an address"
+    )
+    countries: tuple[str, ...] = Field(
+        (),
+        description="ISO countries that texts may go to; empty: that of [calls] region, or all if "
+        "it is empty; `*`: all",
+    )
+    refused_kinds: tuple[str, ...] = Field(
+        ("fixed_line", "premium_rate", "shared_cost", "toll_free", "pager", "uan", "voicemail"),
+        description="kinds of numbers that no text goes to",
+    )
+    quiet_purposes: tuple[str, ...] = Field(
+        ("marketing",), description="purposes of texts that wait for the recipient's daytime"
+    )
+    hours: Path | None = Field(
+        None, description="hours and holidays of countries (TOML); unset: those of Segue"
+    )
+    no_common_hour: Literal["block", "any"] = Field(
+        "block",
+        description="a number that may be in many time zones, without an hour that is allowed in "
+        "all: refuse the text, or take an hour that is allowed in one",
+    )
+    recipient_hour: int = Field(20, ge=0, description="texts to one number in an hour; 0: any")
+    recipient_day: int = Field(60, ge=0, description="texts to one number in a day; 0: any")
+    conversation_day: int = Field(100, ge=0, description="texts of a conversation in a day; 0: any")
+    prefix_hour: int = Field(1000, ge=0, description="texts to a prefix in an hour; 0: any")
+    prefix_digits: int = Field(6, ge=1, le=8, description="digits of a prefix, country code first")
+    near_hour: int = Field(
+        40, ge=0, description="different numbers alike but for their end, in an hour; 0: any"
+    )
+    near_digits: int = Field(9, ge=4, le=14, description="digits that near numbers share")
+    failure_share: float = Field(
+        0.6, ge=0, le=1, description="share of failed texts to a prefix that is alarming; 0: none"
+    )
+    failure_least: int = Field(30, ge=1, description="texts to a prefix before that share counts")
+    pumping: Literal["alarm", "wait", "block"] = Field(
+        "wait", description="what becomes of texts to near numbers, or to prefixes that fail"
+    )
+    money_day: float = Field(0.0, ge=0, description="most that texts may cost in a day; 0: any")
+    prices: Path | None = Field(
+        None, description="what a segment costs by prefix (TOML); unset: high guesses of Segue"
+    )
+    longest_wait: float = Field(
+        7200.0, ge=0, description="seconds a text may wait for a limit; else it is refused"
     )
 
 
@@ -272,6 +368,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     bus: Bus = Bus()
     sms: Sms = Sms()
+    sending: Sending = Sending()
     handoff: Handoff = Handoff()
     telemetry: Telemetry = Telemetry()
 

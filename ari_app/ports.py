@@ -7,11 +7,13 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from ari_app.conversation.events import Envelope, Event
 from ari_app.conversation.identity import E164
+from ari_app.conversation.message import MessageClass, Priority
 from ari_app.conversation.state import Conversation
+from smpp.ids import IdRule
 
 # -- time, measuring, failing -----------------------------------------------------------------
 
@@ -107,8 +109,9 @@ class Telephone(Protocol):
     ) -> tuple[str, int]:
         """Bridge the channel with an external media leg to host:port.
 
-        media_format is `ulaw` or `slin16`. Returns the (host, port) where Asterisk takes our RTP.
-        The bridge is `br-<call>` and the leg `em-<call>`: a repeated call is safe.
+        media_format is `ulaw` or `slin16`. Returns what `Line.connect` wants to know; `connect`
+        is told it as soon as it is known, which a leg over a websocket waits for.
+        The bridge is `br-<call>` and the leg `em-<call>`: a repetition makes a new leg.
         """
 
     async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
@@ -135,7 +138,7 @@ class AudioSink(Protocol):
 
 
 class Line(Protocol):
-    """One call's audio, both ways, over RTP."""
+    """One call's audio, both ways: over RTP, or over a websocket that Asterisk serves."""
 
     @property
     def host(self) -> str:
@@ -266,6 +269,8 @@ class OutgoingText:
     message: str  # our id, msg_…
     to: E164
     body: str
+    valid_until: int | None = None  # UTC microseconds, for validity_period (SMPP 3.4 §5.2.16)
+    again: bool = False  # whether it may have been taken before
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,78 @@ class SmsGateway(Protocol):
 
     async def send(self, text: OutgoingText) -> Accepted:
         """Write it and wait for the answer; SmsRefused or SmsUnknown otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The carrier did not take the text; `transient` says whether to try again later."""
+
+    reason: str
+    transient: bool
+    opted_out: bool = False  # the carrier says that this person wants no texts of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The carrier wants it later (ESME_RTHROTTLED, ESME_RMSGQFUL), which is no failed attempt."""
+
+    pause: float = 1.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nobody knows whether the carrier took it, or took all of it."""
+
+    reason: str
+    carrier: str = ""
+    ids: tuple[str, ...] = ()  # of the segments that were certainly taken
+    segments: int = 0  # in all; 0 if unknown
+
+
+class Outcome(NamedTuple):
+    """What became of one text."""
+
+    message: str
+    fate: Accepted | Refused | Throttled | Lost
+
+
+Outcomes: TypeAlias = Callable[[Sequence[Outcome]], None]
+
+
+@runtime_checkable
+class BatchGateway(Protocol):
+    """The way out for many texts at once: no task and no future for each."""
+
+    @property
+    def room(self) -> int:
+        """How many texts it can take now; 0 while no bind is up that can send."""
+
+    def send_many(self, texts: Sequence[OutgoingText], told: Outcomes) -> None:
+        """Take them all, in this order. Each has one outcome, told once, as soon as it is known.
+
+        `told` is called in the event loop, also before this returns, and best once for all the
+        answers of one read; it neither blocks nor raises. Closing the gateway tells the rest.
+        """
+
+
+@runtime_checkable
+class SeveralCarriers(Protocol):
+    """A gateway over carriers that the kill switch knows by their names."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All of them."""
+
+    def pause(self, carriers: frozenset[str]) -> None:
+        """These are given nothing from now on, until it is called without them."""
+
+
+@runtime_checkable
+class Inquiries(Protocol):
+    """A gateway that can ask the carrier what became of a text (SMPP 3.4 §4.8, query_sm)."""
+
+    async def inquire(self, carrier: str, id: str) -> Receipt | None:
+        """What it says of this id, as a receipt would; None if it does not say, or not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +395,41 @@ class SmsInbox(Protocol):
         """Store it; raises StoreUnavailable if that is not possible now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came by deliver_sm and is no fact yet, kept so that the SMSC can be answered."""
+
+    id: str  # the same for a repeated deliver_sm; names no number
+    carrier: str
+    # `part` of a text whose others are waited for, `joined` part of one that is stored,
+    # `begun`: a whole text is about to be stored, `unreadable`: a receipt.
+    kind: str
+    at: int  # UTC microseconds
+    payload: dict[str, object]  # sealed where it is stored
+
+
+class SmsArrivals(Protocol):
+    """What the edge keeps durably by itself; StoreUnavailable if that is not possible now."""
+
+    async def receipts(self, receipts: Sequence[Receipt]) -> list[bool]:
+        """As in `Store`."""
+
+    async def give_id_rule(self, carrier: str, rule: IdRule | None) -> None:
+        """As in `Store`."""
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep them; what is there already stays as it is. Of each kind the newest 10,000 stay."""
+
+    async def kept(self, carrier: str) -> list[Arrival]:
+        """All of a carrier, the oldest first; an empty payload can be read no more."""
+
+    async def move(self, ids: Sequence[str], kind: str, at: int) -> None:
+        """They are of this kind and time from now on."""
+
+    async def forget(self, carrier: str, kind: str, before: int) -> None:
+        """Those that are older are of no use any more."""
+
+
 # -- hand-off receivers (backends) ------------------------------------------------------------
 
 
@@ -341,8 +453,12 @@ class Effect:
 
     kind: str  # which executor: `sms`, `handoff`
     id: str  # ours, unique: msg_…, hand_…
-    due: int  # UTC microseconds
+    due: int  # UTC microseconds: not before
     payload: dict[str, object]
+    # Of texts only.
+    message_class: MessageClass = MessageClass.AT_MOST_ONCE
+    priority: Priority = Priority.NORMAL
+    until: int | None = None  # UTC microseconds: not sent any more from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +471,41 @@ class Job:
     payload: dict[str, object]
     attempts: int  # this one included
     state: str  # `due`: never written to the outside; `sending`: a crash left its fate open
+    message_class: MessageClass = MessageClass.AT_MOST_ONCE
+    priority: Priority = Priority.NORMAL
+    until: int | None = None
+    doubts: int = 0  # how often its fate was lost: if at all, it may have arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Texts that were taken, and what became of those that were not."""
+
+    send: Sequence[Job] = ()  # theirs is `sending` from now on: write them
+    lost: Sequence[Job] = ()  # a crash left their fate open: say what is known of them
+    blocked: Sequence[str] = ()  # the rule of each text that is never sent
+    postponed: int = 0  # by a rule
+    expired: int = 0
+    paused: Sequence[str] = ()  # the scopes of the kill switch that are on
+
+    @property
+    def moved(self) -> int:
+        """How many rows it changed: if any, there may be more."""
+        ended = len(self.blocked) + self.postponed + self.expired
+        return len(self.send) + len(self.lost) + ended
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a job; see `Store.settle`."""
+
+    job: Job
+    events: Sequence[Event]
+    retry_at: int | None = None
+    wire: tuple[str, Sequence[str]] | None = None
+    timers: Sequence[Timer] = ()
+    counted: bool = True  # whether this was an attempt
+    in_doubt: bool = False  # whether it may have arrived although it is due again
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +612,20 @@ class Store(Protocol):
     async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
         """Take due jobs: durable before it returns; only one claimer gets each."""
 
+    async def claim_texts(
+        self, now: int, limit: int, *, carriers: Sequence[str] = (), stale: int = 0
+    ) -> Claim:
+        """Take texts to be sent at once: their fate is open from the moment this returns.
+
+        In the order of priority, then of `due`; of two texts to one recipient the second is not
+        taken before the first is settled, unless that one must not go before a later time. What
+        has expired, was promised for a time before `stale`, or is forbidden, ends in the same
+        transaction, with its event. Nothing is taken while all these `carriers` are paused.
+        """
+
+    async def settle_many(self, settled: Sequence[Settled]) -> list[Exception | None]:
+        """As `settle`, for many in one transaction; for each None, or why it was not done."""
+
     async def sending(self, job: Job) -> None:
         """From now on its fate is open: should we die, it comes back with the state `sending`.
 
@@ -483,6 +648,17 @@ class Store(Protocol):
 
     async def receipt(self, receipt: Receipt) -> bool:
         """Append the receipt to its message's stream; kept for later (False) if unknown yet."""
+
+    async def receipts(self, receipts: Sequence[Receipt]) -> list[bool]:
+        """As `receipt`, for many in one transaction: for each whether its message is known.
+
+        Their ids are matched by the rule of their carrier (`smpp.ids`), which is learned from the
+        first unambiguous matches and remembered for good. A repeated receipt changes nothing. What
+        is kept for later is kept for 24 hours, at most the newest 100,000.
+        """
+
+    async def give_id_rule(self, carrier: str, rule: IdRule | None) -> None:
+        """So the carrier writes ids, whatever was learned; None: go by what is learned."""
 
     async def due_timers(self, now: int, limit: int = 50) -> list[Timer]:
         """Timers that are due."""

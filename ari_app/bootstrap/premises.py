@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ari_app.bootstrap import sending
 from ari_app.bootstrap.outside import anchors
 from ari_app.config import Settings, read_secret
 from ari_app.errors import BundleError, SettingsError, StoreUnavailable
@@ -157,12 +158,15 @@ class Premises:
         self.privacy = Privacy(settings, clock)
         # Another one at each start, and told apart in logs.
         worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        key = None if read_only else subject_key(settings)
         self.store = EventStore(
             database,
             clock,
             meter,
             worker=worker,
             vault=self.privacy.vault,
+            recipients=key,
+            gate=sending.gate(settings, database, meter, key) if key else None,
         )
 
     async def open(self) -> None:

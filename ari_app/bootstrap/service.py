@@ -15,6 +15,7 @@ from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
 from ari_app.backends.file_drop import FileDrop
+from ari_app.bootstrap import sending
 from ari_app.bootstrap.outside import destination
 from ari_app.bootstrap.premises import (
     Premises,
@@ -24,6 +25,7 @@ from ari_app.bootstrap.premises import (
     sealer,
     subject_key,
 )
+from ari_app.bootstrap.texting import carriers, contracts
 from ari_app.bus.jetstream import JetStream
 from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
@@ -40,12 +42,12 @@ from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
-from ari_app.ports import Fence, SmsGateway
+from ari_app.ports import Fence
 from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
 from ari_app.projections.persons import Persons
 from ari_app.sms.absent import NoCarrier
-from ari_app.sms.gateway import SmppGateway
+from ari_app.sms.carriers import Carriers
 from ari_app.speech.recognisers import AsrWorkers
 from ari_app.speech.turns import Turns
 from ari_app.speech.voice import EspeakVoice
@@ -57,8 +59,6 @@ from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
 from ari_app.understanding.intents import Intents
-from smpp.errors import LocalProtocolError
-from smpp.esme import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +135,9 @@ class Service:
         self._stack.push_async_callback(recognisers.aclose)
 
         region = settings.calls.region or None
-        inbox = Inbox(store, self._clock, self._meter, key, region=region)
-        gateway = await self._carrier(inbox, key)
+        words = sending.keywords(settings, bundle, store.suppressions(), self._clock)
+        inbox = Inbox(store, self._clock, self._meter, key, region=region, keywords=words)
+        gateway = await self._carriers(store, inbox, key)
         agent = Agent(
             bundle,
             intents,
@@ -271,50 +272,38 @@ class Service:
             ) from None
         self._stack.push_async_callback(self._meter.aclose)
 
-    async def _carrier(self, inbox: Inbox, key: bytes) -> SmsGateway:
-        sms = self._settings.sms
-        if not sms.host:
+    async def _carriers(self, store: EventStore, inbox: Inbox, key: bytes) -> Carriers | NoCarrier:
+        found = contracts(self._settings)
+        if not found:
             logger.warning("no carrier is set ([sms] host): texts are not offered")
             return NoCarrier()
-        password = _need(
-            read_secret(sms.password_file, "smpp_password", "sms.password_file"),
-            "the bind password is not set: write it to a file and name that in [sms] password_file",
-        )
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def alarm(error: CarrierUnavailable) -> None:
-            logger.error("%s", error)
+            logger.error("%s: put it right, and restart the service", error)
             if not refused.done():
                 refused.set_exception(error)
 
-        try:
-            gateway = SmppGateway(
-                carrier=sms.carrier,
-                host=sms.host,
-                port=sms.port,
-                system_id=sms.system_id,
-                password=password,
-                source=sms.source,
-                inbox=inbox,
-                clock=self._clock,
-                meter=self._meter,
-                secret=key,
-                system_type=sms.system_type,
-                limits=Limits(window=sms.window),
-                on_alarm=alarm,
-            )
-        except LocalProtocolError as error:
-            raise SettingsError(f"[sms] source: {sms.source!r} is {error}") from None
+        gateway = carriers(
+            self._settings,
+            found,
+            inbox=inbox,
+            arrivals=store,
+            clock=self._clock,
+            meter=self._meter,
+            secret=key,
+            on_alarm=alarm,
+        )
         gateway.start()
         self._stack.push_async_callback(gateway.aclose)
         await self._bound(gateway, refused)
         return gateway
 
-    async def _bound(self, gateway: SmppGateway, refused: asyncio.Future[None]) -> None:
+    async def _bound(self, gateway: Carriers, refused: asyncio.Future[None]) -> None:
         """A carrier that says no is an error now; one that is away is waited for meanwhile."""
         up = asyncio.ensure_future(gateway.wait_up(_BIND_PATIENCE))
         await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
-        if refused.done():
+        if refused.done() and not gateway.up:
             up.cancel()
             raise CarrierUnavailable(
                 f"{refused.exception()}: "
@@ -329,7 +318,7 @@ class Service:
         store: EventStore,
         leases: Leaseholder,
         ticker: Ticker,
-        gateway: SmsGateway,
+        gateway: Carriers | NoCarrier,
         agent: Agent,
         erasure: Erasure,
     ) -> None:
@@ -346,7 +335,8 @@ class Service:
             },
         )
         replies = Replies(store, agent, self._clock, self._meter, lambda: leases.fence("replies"))
-        overdue = Overdue(store, self._clock, self._meter)
+        inquiries = gateway if isinstance(gateway, Carriers) else None
+        overdue = Overdue(store, self._clock, self._meter, inquiries)
         seals = sealer(self._settings, store, self._clock)
         orphans = Orphans(store.bury, store, agent, self._meter)
 
@@ -355,6 +345,11 @@ class Service:
 
         ticker.every(self._settings.store.lease / 3, "orphans", orphans.run_once)
         ticker.every(1.0, "timers", leases.only("timers", overdue.run_once))
+
+        async def count_failures(fence: Fence) -> None:
+            await store.count_failures(self._clock.now())
+
+        ticker.every(10.0, "failures", leases.only("failures", count_failures))
         ticker.every(1.0, "seal", leases.only("sealer", seal))
         # Taken down in reverse: what was claimed last is waited for as well.
         self._stack.push_async_callback(relay.drain)

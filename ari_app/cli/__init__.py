@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 
 from ari_app.cli.log_app import log_app
+from ari_app.cli.optout_app import optout_app
+from ari_app.cli.sms import sms_app
 from ari_app.cli.store_app import store_app
 from ari_app.errors import BundleError, SegueError, SettingsError
 
@@ -32,6 +34,8 @@ audit_app = typer.Typer(help="The log: is it what was written?", no_args_is_help
 app.add_typer(audit_app, name="audit")
 app.add_typer(log_app, name="log")
 app.add_typer(store_app, name="store")
+app.add_typer(sms_app, name="sms")
+app.add_typer(optout_app, name="optout")
 
 Config = Annotated[
     Path | None,

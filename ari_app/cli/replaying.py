@@ -18,9 +18,13 @@ from ari_app.conversation.events import (
     HandoffRecorded,
     ReceiptOverdue,
     ReceiptReceived,
+    TextBlocked,
+    TextCancelled,
     TextDelayed,
+    TextExpired,
     TextPromised,
     TextRefused,
+    TextResent,
     TextSightLost,
     TextSubmitted,
     Unrecognised,
@@ -139,6 +143,10 @@ class Replay:
                     | TextDelayed(message=id)
                     | TextRefused(message=id)
                     | TextSightLost(message=id)
+                    | TextResent(message=id)
+                    | TextExpired(message=id)
+                    | TextBlocked(message=id)
+                    | TextCancelled(message=id)
                     | ReceiptReceived(message=id)
                     | ReceiptOverdue(message=id)
                     | HandoffAcknowledged(handoff=id)

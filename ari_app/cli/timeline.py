@@ -91,12 +91,30 @@ def row(event: Event) -> tuple[str, str, str]:
             return "carrier", f"text refused: {event.reason}", event.message
         case e.TextSightLost():
             return "carrier", f"fate of the text unknown: {event.reason}", event.message
+        case e.TextResent():
+            return "agent", f"text sent again: {event.reason}", f"attempt {event.attempts}"
+        case e.TextExpired():
+            return "agent", f"text not sent any more: {event.reason}", event.message
+        case e.TextBlocked():
+            return "policy", f"text blocked: {event.reason}", f"{event.rule} {event.message}"
+        case e.TextCancelled():
+            return "agent", f"text cancelled: {event.reason}", f"by {event.by}"
         case e.ReceiptReceived():
             return "carrier", f"receipt {event.state}", f"id {event.id}, error {event.error}"
         case e.ReceiptOverdue():
             return "carrier", f"no receipt came; the text is {event.state}", event.message
         case e.TextReceived():
             return "caller", f"text: “{event.body}”", event.carrier
+        case e.OptedOut():
+            return "caller", "wants no more texts", f"{event.word}, by {event.how}"
+        case e.OptOutRepeated():
+            return "caller", "wants no more texts, once more", event.word
+        case e.OptedIn():
+            return "caller", "wants texts again", f"{event.word}, by {event.how}"
+        case e.HelpAsked():
+            return "caller", "asked for help", event.word
+        case e.RevocationHeard():
+            return "caller", "may want no more texts: a person must look", event.pattern
         case e.CallLeft():
             return "call", f"back to the dialplan: {event.exit}", event.reason
         case e.CallEnded():

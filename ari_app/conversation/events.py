@@ -171,12 +171,19 @@ class ChoiceMade:
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPromised:
-    """A text will be sent; the promise is in the outbox by the same transaction."""
+    """A text will be sent; the promise is in the outbox by the same transaction.
+
+    `message_class` and `priority` are those of conversation/message.py, the times UTC microseconds.
+    """
 
     message: str
     template: str
     to: str = field(metadata=_IDENTITY)
     body: str = field(metadata=_TEXTS)
+    message_class: str = "at_most_once"
+    priority: str = "normal"
+    not_before: int | None = None
+    valid_until: int | None = None
 
 
 @_event(1)
@@ -213,10 +220,55 @@ class TextRefused:
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSightLost:
-    """Nobody knows whether the carrier took it; it is not sent again by itself."""
+    """Nobody knows whether the carrier took it; what is done then its message class says.
+
+    `ids` are those of the segments that were certainly taken, of `segments` in all (0: unknown).
+    """
 
     message: str
     reason: str
+    carrier: str | None = None
+    ids: tuple[str, ...] | None = None
+    segments: int = 0
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextResent:
+    """It was claimed to be sent again, though it may have been taken before."""
+
+    message: str
+    reason: str
+    attempts: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextExpired:
+    """Its validity ended while it waited: it was not sent, or not again."""
+
+    message: str
+    reason: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextBlocked:
+    """A rule of ours forbade it when it was about to be sent."""
+
+    message: str
+    rule: str
+    reason: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextCancelled:
+    """Somebody took it back before it was claimed."""
+
+    message: str
+    reason: str
+    by: str
 
 
 @_event(1)
@@ -249,6 +301,66 @@ class TextReceived:
     recipient: str
     sender: str = field(metadata=_IDENTITY)
     body: str = field(metadata=_TEXTS)
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut:
+    """Somebody wants no more texts from our `source`, or from any of ours (`*`).
+
+    `subject` is a keyed hash of the number. `how` is word, words, consent, operator or import;
+    `word` is what of the list was said, `message` the text that said it, by its key in the log.
+    """
+
+    subject: str
+    source: str
+    how: str
+    word: str
+    message: str
+    body: str = field(metadata=_TEXTS)
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutRepeated:
+    """Somebody who has opted out said so once more: that is not confirmed again."""
+
+    subject: str
+    source: str
+    word: str
+    message: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedIn:
+    """Somebody who had opted out wants texts again; fields as of `OptedOut`."""
+
+    subject: str
+    source: str
+    how: str
+    word: str
+    message: str
+    body: str = field(metadata=_TEXTS)
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpAsked:
+    """Somebody wrote HELP; that is answered whoever it is."""
+
+    word: str
+    message: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationHeard:
+    """A text reads as if no more texts were wanted, without a word of the list: a person looks."""
+
+    subject: str
+    pattern: str
+    message: str
 
 
 @_event(1)
@@ -408,9 +520,18 @@ Event = (
     | TextDelayed
     | TextRefused
     | TextSightLost
+    | TextResent
+    | TextExpired
+    | TextBlocked
+    | TextCancelled
     | ReceiptReceived
     | ReceiptOverdue
     | TextReceived
+    | OptedOut
+    | OptOutRepeated
+    | OptedIn
+    | HelpAsked
+    | RevocationHeard
     | CallLeft
     | CallEnded
     | HandoffRecorded

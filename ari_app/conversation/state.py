@@ -29,24 +29,33 @@ from ari_app.conversation.events import (
     HandoffEscalated,
     HandoffRecorded,
     HearingLost,
+    HelpAsked,
     IdentityProved,
     KeyPressed,
+    OptedIn,
+    OptedOut,
+    OptOutRepeated,
     PreferenceStated,
     PromptInterrupted,
     ProofEnded,
     ReceiptOverdue,
     ReceiptReceived,
+    RevocationHeard,
     SubjectsJoined,
     SubjectsParted,
+    TextBlocked,
+    TextCancelled,
     TextDelayed,
+    TextExpired,
     TextPromised,
     TextReceived,
     TextRefused,
+    TextResent,
     TextSightLost,
     TextSubmitted,
     Unrecognised,
 )
-from ari_app.conversation.message import NEXT, RECEIPT_FATES, Fate, MessageState, advance
+from ari_app.conversation.message import NEXT, Fate, MessageState, advance, after_receipt
 from ari_app.conversation.preferences import Preference
 from ari_app.conversation.preferences import after as preferred
 from ari_app.conversation.verification import Verification
@@ -55,19 +64,17 @@ from ari_app.conversation.verification import after as verified
 #: Turns and calls that the state keeps, the latest. Decisions use none of them but the last; all
 #: are in the log. Without a bound every step would copy all that was ever said.
 KEPT = 20
-# The user data header of a text counts its segments in one octet (3GPP TS 23.040 §9.2.3.24.1).
-_MOST_SEGMENTS = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text of ours; delivered when every segment is."""
+    """A text of ours; delivered when every segment is, else the worst end of one counts."""
 
     template: str
     body: str
     state: MessageState = MessageState.PROMISED
-    segments: int = 0
-    delivered: frozenset[str] = frozenset()
+    segments: int = 0  # 0 until somebody knows
+    settled: frozenset[str] = frozenset()  # the carrier's ids of segments that came to an end
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +180,22 @@ def apply(state: Conversation, event: Event) -> Conversation:
             known = state.messages.get(message)
             return state if known else _with(state, message, Message(template, body))
         case TextSubmitted(message=message, ids=ids):
-            taken = _fate(state, message, Fate.TAKEN)
-            known = taken.messages.get(message)
-            return _with(taken, message, replace(known, segments=len(ids))) if known else taken
+            return _counted(_fate(state, message, Fate.TAKEN), message, len(ids))
         case TextRefused(message=message):
             return _fate(state, message, Fate.REFUSED)
-        case TextSightLost(message=message):
-            return _fate(state, message, Fate.LOST_SIGHT)
+        case TextSightLost(message=message, segments=segments):
+            lost = _fate(state, message, Fate.LOST_SIGHT)
+            return _counted(lost, message, segments) if segments else lost
+        case TextResent(message=message):
+            again = _fate(state, message, Fate.RESENT)
+            known = again.messages.get(message)
+            return _with(again, message, replace(known, settled=frozenset())) if known else again
+        case TextExpired(message=message):
+            return _fate(state, message, Fate.LAPSED)
+        case TextBlocked(message=message):
+            return _fate(state, message, Fate.BLOCKED)
+        case TextCancelled(message=message):
+            return _fate(state, message, Fate.CANCELLED)
         case ReceiptReceived():
             return _receipt(state, event)
         case TextReceived(body=body):
@@ -199,6 +215,9 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return _but(state, verification=verified(state.verification, event))
         case PreferenceStated():
             return _but(state, preferences=preferred(state.preferences, event))
+        # Whoever opts out or in also takes consent back or gives it, by events of their own.
+        case OptedOut() | OptOutRepeated() | OptedIn() | HelpAsked() | RevocationHeard():
+            return state
         # Who is one person with whom is told in the streams of subjects: see persons.py.
         case ReceiptOverdue() | SubjectsJoined() | SubjectsParted() | Unrecognised():
             return state
@@ -240,16 +259,18 @@ def _fate(state: Conversation, id: str, fate: Fate) -> Conversation:
     return _with(state, id, replace(message, state=advance(message.state, fate)))
 
 
+def _counted(state: Conversation, id: str, segments: int) -> Conversation:
+    message = state.messages.get(id)
+    return _with(state, id, replace(message, segments=segments)) if message else state
+
+
 def _receipt(state: Conversation, event: ReceiptReceived) -> Conversation:
-    fate = RECEIPT_FATES.get(event.state)
     message = state.messages.get(event.message)
-    if fate is None or message is None or message.state.final:
+    if message is None:
         return state
-    if fate is Fate.DELIVERED:
-        if len(message.delivered) >= _MOST_SEGMENTS:
-            return state
-        delivered = message.delivered | {event.id}
-        state = _with(state, event.message, replace(message, delivered=delivered))
-        if len(delivered) < message.segments:
-            return state
-    return _fate(state, event.message, fate)
+    now, settled = after_receipt(
+        message.state, message.settled, message.segments, event.id, event.state
+    )
+    if settled is message.settled:
+        return state
+    return _with(state, event.message, replace(message, state=now, settled=settled))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ari_app.conversation.events import Event
 from ari_app.errors import LeaseLost, StoreUnavailable
@@ -39,21 +39,63 @@ class Executor(Protocol):
         """Do it; failures of the outside are settlements, not exceptions."""
 
 
+@runtime_checkable
+class Claimer(Protocol):
+    """Does one kind of effect, and claims and settles it itself: many at a time."""
+
+    async def claim(self) -> int:
+        """Claim what there is room for, and begin; how much moved. StoreUnavailable."""
+
+    async def wait(self, timeout: float) -> None:
+        """Return when there may be room again, after so many seconds at the latest."""
+
+    async def drain(self) -> None:
+        """Wait until all that was claimed is settled."""
+
+
 class Relay:
     """One claimer for each kind of effect."""
 
     def __init__(
-        self, store: Store, clock: Clock, meter: Meter, executors: Mapping[str, Executor]
+        self, store: Store, clock: Clock, meter: Meter, executors: Mapping[str, Executor | Claimer]
     ) -> None:
         self._store = store
         self._clock = clock
         self._meter = meter
-        self._executors = executors
+        self._claimers = [e for e in executors.values() if isinstance(e, Claimer)]
+        self._executors = {k: e for k, e in executors.items() if not isinstance(e, Claimer)}
         self._stopping = False
-        self._busy: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in executors}
+        self._busy: dict[str, set[asyncio.Task[None]]] = {kind: set() for kind in self._executors}
 
     async def run(self) -> None:
         """Until stopped: claim what is due, and perform it side by side; then settle the rest."""
+        await asyncio.gather(self._run_jobs(), *map(self._run_claimer, self._claimers))
+        await self.drain()
+
+    async def _run_claimer(self, claimer: Claimer) -> None:
+        seen = 0
+        while not self._stopping:
+            try:
+                if await claimer.claim():
+                    continue
+            except StoreUnavailable as error:
+                logger.error("outbox waits: %s", error)
+                await asyncio.sleep(_POLL)
+            seen = await self._news(claimer, seen)
+
+    async def _news(self, claimer: Claimer, seen: int) -> int:
+        """Wait for a change of the store, or for room; the number of changes so far."""
+        room = asyncio.create_task(claimer.wait(_POLL))
+        change = asyncio.create_task(self._store.changed(seen, _POLL))
+        await asyncio.wait((room, change), return_when=asyncio.FIRST_COMPLETED)
+        room.cancel()
+        if not change.done():
+            change.cancel()
+            await asyncio.gather(room, change, return_exceptions=True)
+            return seen
+        return change.result()
+
+    async def _run_jobs(self) -> None:
         seen = 0
         while not self._stopping:
             claimed = 0
@@ -65,17 +107,22 @@ class Relay:
                 await asyncio.sleep(_POLL)
             if not claimed:
                 seen = await self._store.changed(seen, _POLL)
-        await self.drain()
 
     async def run_once(self) -> None:
         """Claim and perform what is due now, and wait until it is settled."""
         for kind in self._executors:
             await self._claim(kind)
+        for claimer in self._claimers:
+            while await claimer.claim():
+                pass
         await self.drain()
 
     async def drain(self) -> None:
         """Wait for what is under way."""
-        await asyncio.gather(*(task for tasks in self._busy.values() for task in tasks))
+        await asyncio.gather(
+            *(task for tasks in self._busy.values() for task in tasks),
+            *(claimer.drain() for claimer in self._claimers),
+        )
 
     def stop(self) -> None:
         """Claim nothing more."""

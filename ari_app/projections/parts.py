@@ -20,21 +20,23 @@ from ari_app.conversation.events import (
     PromptInterrupted,
     ReceiptOverdue,
     ReceiptReceived,
+    TextBlocked,
+    TextCancelled,
     TextDelayed,
+    TextExpired,
     TextPromised,
     TextRefused,
+    TextResent,
     TextSightLost,
     TextSubmitted,
 )
-from ari_app.conversation.message import NEXT, RECEIPT_FATES, Fate, MessageState
+from ari_app.conversation.message import NEXT, Fate, MessageState, after_receipt
 from ari_app.projections.plain import plain, small
 from ari_app.projections.ports import CallRow, HandoffRow, MessageRow
 
 Part: TypeAlias = CallRow | MessageRow | HandoffRow
 _Row = TypeVar("_Row", CallRow, MessageRow)
 
-# The user data header of a text counts its segments in one octet (3GPP TS 23.040 §9.2.3.24.1).
-_MOST_SEGMENTS = 255
 _MOST_STATISTICS = 16
 
 
@@ -137,12 +139,21 @@ def _message(row: MessageRow, event: Event | None, at: int) -> MessageRow | None
             return row._replace(attempts=small(attempts))
         case TextRefused(attempts=attempts):
             return _fate(row._replace(attempts=small(attempts)), Fate.REFUSED, at)
-        case TextSightLost():
-            return _fate(row, Fate.LOST_SIGHT, at)
+        case TextSightLost(segments=segments):
+            return _fate(row._replace(segments=segments or row.segments), Fate.LOST_SIGHT, at)
+        case TextResent(attempts=attempts):
+            row = row._replace(attempts=small(attempts), arrived="")
+            return _fate(row, Fate.RESENT, at)
+        case TextExpired():
+            return _fate(row, Fate.LAPSED, at)
+        case TextBlocked():
+            return _fate(row, Fate.BLOCKED, at)
+        case TextCancelled():
+            return _fate(row, Fate.CANCELLED, at)
         case ReceiptOverdue():
             return row._replace(overdue=1)
         case ReceiptReceived(id=id, state=state):
-            return _receipt(row, id, RECEIPT_FATES.get(state), at)
+            return _receipt(row, id, state, at)
         case _:
             return None
 
@@ -150,23 +161,22 @@ def _message(row: MessageRow, event: Event | None, at: int) -> MessageRow | None
 def _fate(row: MessageRow, fate: Fate, at: int) -> MessageRow:
     """A fate that comes twice or too late changes nothing."""
     state = NEXT.get((MessageState(row.state), fate))
-    if state is None:
-        return row
+    return row if state is None else _at(row, state, at)
+
+
+def _at(row: MessageRow, state: MessageState, at: int) -> MessageRow:
+    """Settled at the first end that was told; a worse one of another segment may follow."""
     if not state.final:
         return row._replace(state=state.value)
-    return row._replace(state=state.value, final_at=at, arrived="")
+    settled = at if row.final_at is None else row.final_at
+    arrived = "" if state is MessageState.DELIVERED else row.arrived
+    return row._replace(state=state.value, final_at=settled, arrived=arrived)
 
 
-def _receipt(row: MessageRow, id: str, fate: Fate | None, at: int) -> MessageRow | None:
-    """Delivered when every segment is; any other end of one is the end of all."""
-    if fate is None or MessageState(row.state).final:
+def _receipt(row: MessageRow, id: str, told: str, at: int) -> MessageRow | None:
+    """As the state of a conversation has it."""
+    before = frozenset(json.loads(row.arrived)) if row.arrived else frozenset()
+    state, settled = after_receipt(MessageState(row.state), before, row.segments, id, told)
+    if settled is before:
         return None
-    if fate is Fate.DELIVERED:
-        arrived = set(json.loads(row.arrived)) if row.arrived else set()
-        if len(arrived) >= _MOST_SEGMENTS:
-            return None
-        arrived.add(id)
-        row = row._replace(arrived=json.dumps(sorted(arrived)))
-        if len(arrived) < row.segments:
-            return row
-    return _fate(row, fate, at)
+    return _at(row._replace(arrived=json.dumps(sorted(settled))), state, at)

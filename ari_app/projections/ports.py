@@ -74,7 +74,7 @@ class MessageRow(NamedTuple):
     carrier: str | None
     segments: int  # 0 until it was submitted
     attempts: int
-    arrived: str  # ids of segments that are there, as JSON; "" unless some are still missing
+    arrived: str  # ids of segments that came to an end, as JSON; "" before, and once delivered
     overdue: int  # 1 once the wait for its receipts was given up
 
 

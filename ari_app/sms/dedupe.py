@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 _MOST = 10_000
+_GONE = -1  # no link has this number
 
 
 @dataclass(slots=True)
@@ -28,21 +29,22 @@ class DedupeKeys:
     - a repetition, if the one before was not stored, or was stored on a link that is gone;
     - a new text, if the one before was stored and answered on this same link.
 
-    Across a restart the memory is gone, so the key also holds the span of time: a repetition that
-    comes soon has the same key again. Content older than the span is always a new text.
+    What is to be known after a restart is its `trace`. Without them the key holds the span of time:
+    a repetition that comes soon has the same key again, unless one span has ended and the next has
+    begun. Content older than the span is always a new text.
     """
 
     def __init__(self, secret: bytes, *, span: float = 120.0) -> None:
-        """`secret` keys the hash, so that nobody can try all numbers."""
+        """`secret` keys the hash, so that nobody can try all numbers; `span` is in seconds."""
         self._secret = hashlib.sha256(secret).digest()
-        self._span = span
+        self.span = span
         self._seen: OrderedDict[str, _Occurrence] = OrderedDict()
 
     def begin(self, content: tuple[str, ...], *, link: int, now: float, wall: float) -> str:
         """The key of a text that has come on this link; `now` is monotonic, `wall` Unix time."""
         digest = self._digest(*content)
         before = self._seen.pop(digest, None)
-        if before is None or now - before.at >= self._span:
+        if before is None or now - before.at >= self.span:
             number = 0
         elif before.stored and before.link == link:
             number = before.number + 1
@@ -51,11 +53,23 @@ class DedupeKeys:
             before.stored = False
             self._seen[digest] = before
             return before.key
-        key = self._digest(digest, str(int(wall // self._span)), str(number))
+        key = self._digest(digest, str(int(wall // self.span)), str(number))
         self._seen[digest] = _Occurrence(key, number, link, now)
         if len(self._seen) > _MOST:
             self._seen.popitem(last=False)
         return key
+
+    def trace(self, content: tuple[str, ...]) -> dict[str, object]:
+        """What to keep, with its key, of a text that has begun; it names nobody."""
+        digest = self._digest(*content)
+        return {"content": digest, "number": self._seen[digest].number}
+
+    def restore(self, key: str, trace: dict[str, object], *, at: float) -> None:
+        """A text that had begun before a restart, on a link that is gone."""
+        digest, number = str(trace["content"]), int(str(trace["number"]))
+        known = self._seen.get(digest)
+        if known is None or known.number <= number:
+            self._seen[digest] = _Occurrence(key, number, _GONE, at)
 
     def stored(self, content: tuple[str, ...]) -> None:
         """The text is stored, and its answer is on the way."""
@@ -63,9 +77,19 @@ class DedupeKeys:
         if found is not None:
             found.stored = True
 
+    def unanswered(self, content: tuple[str, ...]) -> None:
+        """It is stored, but the SMSC does not hear of it: what comes is a repetition."""
+        found = self._seen.get(self._digest(*content))
+        if found is not None:
+            found.stored = False
+
     def of_id(self, carrier: str, id: str) -> str:
         """The key of a text that carries an id of its own."""
         return self._digest("id", carrier, id)
+
+    def of(self, *words: str) -> str:
+        """The key of anything else that its words name, once and for all."""
+        return self._digest(*words)
 
     def _digest(self, *words: str) -> str:
         spelled = "".join(f"{len(word)}:{word}" for word in words)

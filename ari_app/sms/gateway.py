@@ -1,336 +1,279 @@
-"""The port SmsGateway over one SMPP bind, and its SmsInbox for what comes back."""
+"""Texts out and in over the binds of one carrier."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from ari_app.errors import CarrierUnavailable, SmsRefused, SmsUnknown
 from ari_app.ports import (
     Accepted,
     Clock,
-    IncomingText,
+    Lost,
     Meter,
+    Outcome,
+    Outcomes,
     OutgoingText,
     Receipt,
+    Refused,
+    SmsArrivals,
     SmsInbox,
-)
-from ari_app.sms.dedupe import DedupeKeys
-from smpp import receipt as receipts
-from smpp.address import Address
-from smpp.constants import EsmClass, RegisteredDelivery, Status, Tag
-from smpp.errors import (
-    BindRefused,
-    CommandError,
-    LocalProtocolError,
-    NotSent,
-    SessionClosed,
-    SmppError,
     Throttled,
-    UnreadableReceipt,
 )
-from smpp.esme import Backoff, Esme, Limits
-from smpp.ids import IdRule, MessageIds
-from smpp.pdu import DeliverSm, SubmitSm
-from smpp.segmentation import Joiner, References, Segment, Whole, read_part, split
+from ari_app.sms.flights import Answer, Fate, Flight, fate
+from ari_app.sms.inbound import Inbound
+from smpp.binds import BindAlarm, BindDown, BindUp, Event, Standing
+from smpp.carrier import Account, pool
+from smpp.composing import compose
+from smpp.constants import MESSAGE_STATES, Status
+from smpp.errors import LocalProtocolError, NotSent, SmppError
+from smpp.hot import Templates
+from smpp.pdu import QuerySm, QuerySmResp
+from smpp.profile import Profile
+from smpp.segmentation import Concatenation, References
+from smpp.texts import Settled, Text, Token
 
 logger = logging.getLogger(__name__)
 
-_TRANSIENT = frozenset({Status.ESME_RTHROTTLED, Status.ESME_RMSGQFUL, Status.ESME_RSYSERR})
-_ACKNOWLEDGEMENTS = (EsmClass.DELIVERY_ACKNOWLEDGEMENT, EsmClass.MANUAL_ACKNOWLEDGEMENT)
-_STORE_AGAIN = 5.0  # seconds, for a text whose missing parts never came
+# Parts that the SMSC throws back go again, in order, before the text is given up: its first part
+# may have been taken. A text of one part is the outbox's to send again.
+_REPEAT_PARTS = 10.0
+_OPEN = NotSent("not answered yet")
+_WIDE = (Concatenation.UDH16, Concatenation.SAR)
 
 
 class SmppGateway:
-    """Sends a text as consecutive segments; hands in receipts and texts, each before its answer."""
+    """One carrier: implements `BatchGateway`, `SmsGateway` and `Inquiries`, feeds a `SmsInbox`."""
 
     def __init__(
         self,
+        profile: Profile,
+        account: Account,
         *,
-        carrier: str,
-        host: str,
-        port: int,
-        system_id: str,
-        password: str,
         source: str,
         inbox: SmsInbox,
         clock: Clock,
         meter: Meter,
         secret: bytes,
-        system_type: str = "",
-        source_ton: int | None = None,
-        source_npi: int | None = None,
-        id_rule: IdRule | None = None,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        tls: ssl.SSLContext | None = None,
+        arrivals: SmsArrivals | None = None,
         on_alarm: Callable[[CarrierUnavailable], None] = lambda error: None,
-        part_attempts: int = 4,
-        part_pause: float = 1.0,
         part_patience: float = 300.0,
     ) -> None:
-        """Nothing is connected before `start`.
+        """Nothing is connected before `start`; `profile.name` is what the carrier is called.
 
-        `source` is E.164, a short code or a name; TON and NPI follow from it unless given.
-        `secret` keys the hash of dedupe keys and must outlive a restart. `part_attempts` and
-        `part_pause` are for throttled parts of a long text; `part_patience` is how long the
-        missing parts of an incoming one are waited for.
+        `source` is E.164, a short code or a name. `secret` keys the hash of dedupe keys and must
+        outlive a restart. `arrivals` keeps receipts and parts of texts durably; without it
+        receipts go to the inbox, and parts are in memory only. `part_patience` is how many
+        seconds the missing parts of an incoming text are waited for. ProfileError,
+        LocalProtocolError: the profile, account or source cannot be used.
         """
-        written = Address.of(source)
-        self._source = Address(
-            written.ton if source_ton is None else source_ton,
-            written.npi if source_npi is None else source_npi,
-            written.digits,
-        )
-        self._carrier = carrier
-        self._inbox = inbox
+        self._profile = profile
+        self._source = profile.source(source)
         self._clock = clock
         self._meter = meter
         self._on_alarm = on_alarm
-        self._attempts = part_attempts
-        self._pause = part_pause
         # After a restart the numbering must not begin where it began the last time.
-        self._references = References(first=clock.now() // 1_000_000 % 256)
-        self._ids = MessageIds(id_rule)
-        self._joiner = Joiner(patience=part_patience)
-        self._dedupe = DedupeKeys(secret)
-        self._sweeping: asyncio.TimerHandle | None = None
-        self._sweeps: set[asyncio.Task[None]] = set()
-        self._esme = Esme(
-            host,
-            port,
-            system_id=system_id,
-            password=password,
-            system_type=system_type,
-            handler=self._delivered,
-            limits=limits,
-            backoff=backoff,
-            tls=tls,
-            on_up=self._bound,
-            on_down=self._unbound,
-            on_alarm=self._refused_bind,
+        self._references = References(
+            first=clock.now() // 1_000_000 % 256,
+            bits=16 if profile.texts.concatenation in _WIDE else 8,
+        )
+        self._templates = Templates()
+        self._inbound = Inbound(
+            carrier=profile.name,
+            inbox=inbox,
+            arrivals=arrivals,
+            clock=clock,
+            meter=meter,
+            secret=secret,
+            link=lambda: self._pool.link_number,
+            id_rule=profile.receipts.id_rule,
+            part_patience=part_patience,
+            style=profile.text,
+        )
+        self._pool = pool(
+            profile, account, batch_handler=self._inbound.take_all, on_event=self._happened
         )
 
     @property
+    def name(self) -> str:
+        """What the carrier is called."""
+        return self._profile.name
+
+    @property
     def up(self) -> bool:
-        """Whether the bind is up."""
-        return self._esme.up
+        """Whether a bind is up that can send."""
+        return self._pool.up
+
+    @property
+    def room(self) -> int:
+        """See the port `BatchGateway`; a text may have several parts."""
+        return self._pool.room // 2
+
+    def standings(self) -> list[Standing]:
+        """How each bind stands."""
+        return self._pool.standings()
 
     def start(self) -> None:
         """Bind, and stay bound, in the background."""
-        self._meter.gauge("segue_smpp_bind_up", 0, carrier=self._carrier)
-        self._esme.start()
+        for standing in self._pool.standings():
+            self._meter.gauge("segue_smpp_bind_up", 0, carrier=self.name, bind=standing.bind)
+        self._inbound.start()
+        self._pool.start()
+
+    def retry(self) -> None:
+        """Bind now: a person has put right what the carrier refused."""
+        self._pool.retry()
 
     async def wait_up(self, timeout: float) -> None:
         """Return when bound; TimeoutError otherwise."""
-        await self._esme.wait_up(timeout)
+        await self._pool.wait_up(timeout)
 
     async def aclose(self) -> None:
         """Drain, unbind, close."""
-        await self._esme.aclose()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            self._sweeping = None
-        if self._sweeps:
-            await asyncio.wait(self._sweeps)
+        await self._pool.aclose()
+        await self._inbound.aclose()
 
     # -- out ----------------------------------------------------------------------------------
 
-    async def send(self, text: OutgoingText) -> Accepted:
-        """Write all segments consecutively and wait for every answer.
-
-        SmsRefused: not taken as a whole; sending it again is safe. SmsUnknown: perhaps taken.
-        """
-        started = self._clock.monotonic()
-        try:
-            ids = await self._submit(text)
-        except SmsRefused as error:
-            self._count("refused_for_now" if error.transient else "refused")
-            raise
-        except SmsUnknown:
-            self._count("unknown")
-            raise
-        self._count("accepted")
-        self._meter.observe(
-            "segue_smpp_submit_seconds", self._clock.monotonic() - started, carrier=self._carrier
-        )
-        logger.info("message %s to %s taken in %d segments", text.message, text.to.masked, len(ids))
-        return Accepted(self._carrier, ids)
-
-    async def _submit(self, text: OutgoingText) -> tuple[str, ...]:
-        try:
-            destination = Address.of(text.to.value)
-            segments = split(text.body, self._references.next(text.to.value))
-            pdus = [self._pdu(destination, segment) for segment in segments]
-        except LocalProtocolError as error:
-            raise SmsRefused(str(error), transient=False) from error
-        outcomes = await self._attempt(pdus)
-        for _ in range(self._attempts - 1):
-            # A single message is the outbox's to repeat. Of a long one, what was taken must not
-            # go again, so only the throttled parts do, in order.
-            again = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Throttled)]
-            if len(pdus) == 1 or not again:
-                break
-            await asyncio.sleep(self._pause)
-            for n, outcome in zip(
-                again, await self._attempt([pdus[n] for n in again]), strict=True
-            ):
-                outcomes[n] = outcome
-        return self._verdict(outcomes)
-
-    def _pdu(self, destination: Address, segment: Segment) -> SubmitSm:
-        return SubmitSm(
-            source=self._source,
-            destination=destination,
-            esm_class=segment.esm_class,
-            data_coding=segment.data_coding,
-            short_message=segment.octets,
-            registered_delivery=RegisteredDelivery.FINAL,
-        )
-
-    async def _attempt(self, pdus: Sequence[SubmitSm]) -> list[str | SmppError]:
-        try:
-            futures = self._esme.submit_all(pdus)
-        except NotSent as error:
-            return [error] * len(pdus)
-        for future in futures:
-            # Not after the gather: the receipt may be in the same read as the answer.
-            future.add_done_callback(self._remember)
-        outcomes: list[str | SmppError] = []
-        for outcome in await asyncio.gather(*futures, return_exceptions=True):
-            if not isinstance(outcome, str | SmppError):
-                raise outcome
-            outcomes.append(outcome)
-        return outcomes
-
-    def _remember(self, future: asyncio.Future[str]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._ids.remember(future.result())
-
-    def _verdict(self, outcomes: Sequence[str | SmppError]) -> tuple[str, ...]:
-        errors = [outcome for outcome in outcomes if isinstance(outcome, SmppError)]
-        for error in errors:
-            if isinstance(error, SessionClosed):
-                raise SmsUnknown(str(error)) from error
-        for error in errors:
-            if not _is_transient(error):
-                raise SmsRefused(str(error), transient=False) from error
-        for error in errors:
-            raise SmsRefused(str(error), transient=True) from error
-        return tuple(outcome for outcome in outcomes if isinstance(outcome, str))
-
-    # -- in -----------------------------------------------------------------------------------
-
-    async def _delivered(self, pdu: DeliverSm) -> None:
-        """Store it; what this raises makes the SMSC repeat it."""
-        if receipts.is_receipt(pdu):
-            await self._take_receipt(pdu)
-        elif pdu.esm_class & EsmClass.TYPE_MASK in _ACKNOWLEDGEMENTS:
-            # §5.2.12: a handset's automatic answer is not something a person wrote.
-            self._received("acknowledgement")
-        else:
-            await self._take_part(pdu)
-
-    async def _take_receipt(self, pdu: DeliverSm) -> None:
-        try:
-            found = receipts.parse(pdu)
-        except UnreadableReceipt as error:
-            # Answered as stored: the SMSC would only repeat what nobody can read.
-            self._received("unreadable_receipt")
-            logger.error("a receipt of %s is unreadable: %s", self._carrier, error)
-            return
-        id = self._ids.find(found.id)
-        await self._inbox.receipt(Receipt(self._carrier, id, found.state, found.error))
-        self._received("receipt")
-        logger.info("receipt for %s: %s", id, found.state)
-
-    async def _take_part(self, pdu: DeliverSm) -> None:
+    def send_many(self, texts: Sequence[OutgoingText], told: Outcomes) -> None:
+        """See the port `BatchGateway`."""
         now = self._clock.monotonic()
-        whole = self._joiner.add(pdu.source, pdu.destination, read_part(pdu), now)
-        if whole is None:
-            self._received("part")
-            self._plan_sweep()
-            return
-        id = pdu.tlv(Tag.RECEIPTED_MESSAGE_ID)
-        await self._store(whole, id.rstrip(b"\0").hex() if id else "")
-
-    async def _store(self, whole: Whole, id: str = "") -> None:
-        text = whole.text
-        content = (
-            self._carrier,
-            whole.source.written,
-            whole.destination.written,
-            f"{whole.reference}/{whole.total}",
-            text,
-        )
-        if id:
-            dedupe = self._dedupe.of_id(self._carrier, id)
-        else:
-            dedupe = self._dedupe.begin(
-                content,
-                link=self._esme.link_number,
-                now=self._clock.monotonic(),
-                wall=self._clock.now() / 1_000_000,
-            )
-        await self._inbox.text(
-            IncomingText(
-                carrier=self._carrier,
-                sender=whole.source.written,
-                recipient=whole.destination.written,
-                body=text,
-                dedupe=dedupe,
-            )
-        )
-        self._dedupe.stored(content)
-        self._joiner.settled(whole)
-        self._received("text" if whole.complete else "text_with_gaps")
-        logger.info("text from %s in %d parts", whole.source.masked, len(whole.parts))
-
-    def _plan_sweep(self, after: float = 0.0) -> None:
-        deadline = self._joiner.next_deadline()
-        if self._sweeping is None and deadline is not None:
-            wait = max(after, deadline - self._clock.monotonic())
-            self._sweeping = asyncio.get_running_loop().call_later(wait, self._start_sweep)
-
-    def _start_sweep(self) -> None:
-        self._sweeping = None
-        sweep = asyncio.create_task(self._sweep())
-        self._sweeps.add(sweep)
-        sweep.add_done_callback(self._sweeps.discard)
-
-    async def _sweep(self) -> None:
-        """Store what has come of texts whose other parts are waited for no longer."""
-        after = 0.0
-        for whole in self._joiner.overdue(self._clock.monotonic()):
+        ready: list[Text] = []
+        refused: list[Outcome] = []
+        for text in texts:
             try:
-                await self._store(whole)
-            except Exception as error:  # noqa: BLE001  # nobody above; it is kept and tried again
-                logger.warning("an incomplete text is not stored yet: %s", type(error).__name__)
-                after = _STORE_AGAIN
-        self._plan_sweep(after)
+                bodies = self._bodies(text)
+            except LocalProtocolError as error:
+                refused.append(Outcome(text.message, Refused(str(error), transient=False)))
+                continue
+            flight = Flight(text.message, [_OPEN] * len(bodies), len(bodies), now, told)
+            tokens = [(flight, place) for place in range(len(bodies))]
+            ready.append(self._text(text, bodies, tokens))
+        if ready:
+            try:
+                self._pool.submit_octets(ready, self)
+            except NotSent as error:
+                why = Refused(str(error), transient=True)
+                refused += [Outcome(text.tokens[0][0].message, why) for text in ready]
+        if refused:
+            self._count(outcome.fate for outcome in refused)
+            told(refused)
 
-    # -- the bind -----------------------------------------------------------------------------
+    def _bodies(self, text: OutgoingText) -> list[bytes]:
+        validity = None
+        if text.valid_until is not None:
+            validity = max(1.0, (text.valid_until - self._clock.now()) / 1_000_000)
+        number = text.to.value
+        pdus = compose(
+            self._profile,
+            text.body,
+            source=self._source,
+            destination=self._profile.destination(number),
+            reference=self._references.next(number),
+            validity=validity,
+        )
+        return [self._templates.body(pdu) for pdu in pdus]
 
-    def _bound(self) -> None:
-        self._meter.gauge("segue_smpp_bind_up", 1, carrier=self._carrier)
+    def _text(self, text: OutgoingText, bodies: list[bytes], tokens: list[Token]) -> Text:
+        now = asyncio.get_running_loop().time()
+        patience = max(self._profile.session.throttle_patience, _REPEAT_PARTS)
+        again = now + patience if len(bodies) > 1 else now
+        if text.valid_until is None:
+            return Text(text.to.value, bodies, tokens, repeat_until=again)
+        end = now + (text.valid_until - self._clock.now()) / 1_000_000
+        return Text(text.to.value, bodies, tokens, end, min(again, end))
 
-    def _unbound(self, reason: str) -> None:
-        self._meter.gauge("segue_smpp_bind_up", 0, carrier=self._carrier)
+    def settle(self, settled: Settled) -> None:
+        """See `smpp.texts.Sink`."""
+        done: list[Flight] = []
+        answers: list[tuple[Token, Answer]] = [*settled.taken, *settled.refused]
+        answers += settled.unknown
+        answers += settled.unsent
+        for (flight, place), answer in answers:
+            flight.answers[place] = answer
+            flight.open -= 1
+            if not flight.open:
+                done.append(flight)
+        self._tell(done)
+        for (flight, _), status, id in settled.late:
+            self._meter.count("segue_smpp_late_answers_total", carrier=self.name)
+            logger.warning(
+                "message %s is answered too late: status %d, id %s", flight.message, status, id
+            )
 
-    def _refused_bind(self, error: BindRefused) -> None:
-        self._meter.count("segue_smpp_bind_refused_total", carrier=self._carrier)
-        self._on_alarm(CarrierUnavailable(f"the SMSC of {self._carrier} refuses the bind: {error}"))
+    def wanted(self, tokens: Sequence[Token]) -> bool:
+        """See `smpp.texts.Sink`: what was claimed is sent."""
+        return True
 
-    def _count(self, outcome: str) -> None:
-        self._meter.count("segue_smpp_submits_total", carrier=self._carrier, outcome=outcome)
+    def _tell(self, flights: Sequence[Flight]) -> None:
+        now = self._clock.monotonic()
+        outcomes: dict[int, tuple[Outcomes, list[Outcome]]] = {}
+        for flight in flights:
+            end = fate(self.name, self._profile.statuses, flight.answers)
+            _, found = outcomes.setdefault(id(flight.told), (flight.told, []))
+            found.append(Outcome(flight.message, end))
+            self._meter.observe("segue_smpp_submit_seconds", now - flight.since, carrier=self.name)
+        for told, found in outcomes.values():
+            self._count(outcome.fate for outcome in found)
+            told(found)
 
-    def _received(self, kind: str) -> None:
-        self._meter.count("segue_smpp_received_total", carrier=self._carrier, kind=kind)
+    async def send(self, text: OutgoingText) -> Accepted:
+        """One text; SmsRefused if it was not taken as a whole, SmsUnknown if it perhaps was."""
+        told: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        self.send_many([text], lambda outcomes: told.set_result(outcomes[0].fate))
+        match await told:
+            case Accepted() as accepted:
+                return accepted
+            case Refused(reason=reason, transient=transient):
+                raise SmsRefused(reason, transient=transient)
+            case Throttled():
+                raise SmsRefused("the carrier is too busy", transient=True)
+            case Lost(reason=reason):
+                raise SmsUnknown(reason)
+
+    async def inquire(self, carrier: str, id: str) -> Receipt | None:
+        """See the port `Inquiries`."""
+        if carrier != self.name:
+            return None
+        try:
+            answer = await self._pool.request(QuerySm(message_id=id, source=self._source))
+        except SmppError as error:
+            logger.info("the carrier %s does not say what became of %s: %s", carrier, id, error)
+            return None
+        if not isinstance(answer, QuerySmResp) or answer.status != Status.ESME_ROK:
+            return None
+        state = MESSAGE_STATES.get(answer.message_state)
+        return Receipt(carrier, id, state, f"{answer.error_code:03d}") if state else None
+
+    # -- the binds ----------------------------------------------------------------------------
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case BindUp(bind=bind):
+                self._meter.gauge("segue_smpp_bind_up", 1, carrier=self.name, bind=bind)
+                logger.info("bound to %s at %s", self.name, bind)
+            case BindDown(bind=bind, reason=reason):
+                self._meter.gauge("segue_smpp_bind_up", 0, carrier=self.name, bind=bind)
+                logger.info("the bind to %s at %s is down: %s", self.name, bind, reason)
+            case BindAlarm(error=error):
+                self._meter.count("segue_smpp_bind_refused_total", carrier=self.name)
+                why = f"the SMSC of {self.name} refuses the bind: {error}"
+                self._on_alarm(CarrierUnavailable(why))
+
+    def _count(self, fates: Iterable[Fate]) -> None:
+        for outcome, n in Counter(map(_called, fates)).items():
+            self._meter.count("segue_smpp_submits_total", n, carrier=self.name, outcome=outcome)
 
 
-def _is_transient(error: SmppError) -> bool:
-    if isinstance(error, CommandError):
-        return error.status in _TRANSIENT
-    return isinstance(error, NotSent)
+def _called(fate: Fate) -> str:
+    match fate:
+        case Accepted():
+            return "accepted"
+        case Refused(transient=transient):
+            return "refused_for_now" if transient else "refused"
+        case Throttled():
+            return "throttled"
+        case Lost():
+            return "unknown"

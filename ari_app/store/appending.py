@@ -17,9 +17,8 @@ from ari_app.ports import Clock, Effect, Fence, Job, Receipt, Timer
 from ari_app.privacy.payloads import Payloads
 from ari_app.store.bulk import Bulk
 from ari_app.store.engine import Engine, Link, Row
-
-# Carriers use their ids again; a receipt that nobody missed for so long was for another text.
-EARLY_FOR = 24 * 3600 * 1_000_000
+from ari_app.store.promising import INSERT_EFFECT, SETTLE, Queues, row_of, settled_row
+from ari_app.store.wire import KNOW, Early, Rules, Wire, known_row
 
 _MOST_OWNERS = 20_000
 _EVENT = "id, stream, sequence, at, actor, cause, name, version, payload, link, dedupe"
@@ -34,25 +33,16 @@ _MOVE_STREAM = Bulk(
     "stream.stream = ?",
     "int8 bytea text int8 int8 text text",
 )
-_INSERT_EFFECT = Bulk(
-    "INSERT INTO outbox (id, kind, stream, state, due, attempts, payload)",
-    "?, ?, ?, 'due', ?, 0, ?",
-    "text text text int8 text",
+# As most do: it says nothing of what is indexed, so that no index is written.
+_TOUCH_STREAM = Bulk(
+    "UPDATE stream SET sequence = ?, link = ?, touched = ?",
+    "stream.stream = ?",
+    "int8 bytea int8 text",
 )
 _INSERT_TIMER = Bulk(
     "INSERT INTO timer (id, stream, kind, due)", "?, ?, ?, ?", "text text text int8"
 )
-_SETTLE = Bulk(
-    "UPDATE outbox SET state = ?, due = ?, holder = NULL", "outbox.id = ?", "text int8 text"
-)
-# Ids come round again after days: the newest message owns the id.
-_KNOW = Bulk(
-    "INSERT INTO wire (carrier, id, message, stream)",
-    "?, ?, ?, ?",
-    "text text text text",
-    "ON CONFLICT (carrier, id) DO UPDATE SET message = excluded.message, stream = excluded.stream",
-)
-_FORGET_EARLY = "DELETE FROM early_receipt WHERE carrier = ? AND id = ?"
+_FORGET_EARLY = "DELETE FROM early_receipt WHERE number = ?"
 
 
 @dataclass(slots=True)  # not frozen: that makes each one take three times as long
@@ -72,6 +62,8 @@ class Write:
     job: Job | None = None
     retry_at: int | None = None
     wire: tuple[str, Sequence[str]] | None = None
+    counted: bool = True
+    in_doubt: bool = False
 
 
 #: An event, what led to it, and its dedupe key.
@@ -91,6 +83,7 @@ class _Head:
     touched: int
     holder: str | None
     base: int = 0  # its sequence before all writes of now
+    moved: bool = False  # whether its subject turned to it, or its holder is another
 
 
 @dataclass(slots=True)
@@ -113,9 +106,12 @@ class _Batch:
     now: int
     heads: dict[str, _Head]
     mine: set[str]
-    early: dict[tuple[str, str], list[Receipt]]
+    early: dict[tuple[str, str], Early]
+    rules: Rules | None  # if there is something early
     fenced: dict[Fence, bool]
     newest: dict[str, int]  # when a subject last turned to one of its streams
+    recipients: dict[str, str]  # by the id of an effect: whose queue it is in
+    turns: dict[str, int]  # the last place in each of these queues
     changes: _Changes
 
 
@@ -123,15 +119,23 @@ class Appender:
     """Implements `Appends`: the chain, the sealing of payloads, and all rows of an append."""
 
     def __init__(
-        self, engine: Engine, payloads: Payloads, clock: Clock, actor: str, worker: str
+        self,
+        engine: Engine,
+        payloads: Payloads,
+        clock: Clock,
+        actor: str,
+        worker: str,
+        recipients: bytes | None = None,
     ) -> None:
         self._engine = engine
         self._payloads = payloads
         self._clock = clock
         self._actor = actor
         self._worker = worker
+        self._queues = Queues(engine, recipients)
         #: While it is set, nothing is written once this lease has been taken away.
         self.fence: Fence | None = None
+        self._wire = Wire(engine)
         # Whose key a stream needs, as far as is known: a wrong one costs a write, no more.
         self._owners: dict[str, str] = {}
         self._random = b""
@@ -153,9 +157,6 @@ class Appender:
         self._mine_of = f"""
             SELECT id FROM outbox WHERE {any_of("id")} AND holder = ?
             AND state IN ('claimed', 'sending') ORDER BY id{engine.for_update}"""
-        self._early_of = f"""
-            SELECT carrier, id, state, error, at FROM early_receipt
-            WHERE {any_of("id")} ORDER BY number"""
         self._fence = f"""
             SELECT 1 FROM lease WHERE name = ? AND owner = ? AND epoch = ?
             AND until > segue_now(){engine.for_share}"""
@@ -220,20 +221,17 @@ class Appender:
             heads[stream] = _Head(
                 False, sequence, previous, subject, turned, touched, holder, sequence
             )
-        ids = {id for w in writes if w.wire for id in w.wire[1]}
-        early: dict[tuple[str, str], list[Receipt]] = {}
         now = self._clock.now()
-        for *what, at in link.rows(self._early_of, (listed(ids),)) if ids else ():
-            fresh = early.setdefault((what[0], what[1]), [])
-            if at >= now - EARLY_FOR:
-                fresh.append(Receipt(*what))
+        responses = [w.wire for w in writes if w.wire]
+        early, rules = self._wire.early(link, responses, now) if responses else ({}, None)
         keys = {w.dedupe for w in writes if w.dedupe}
         keys |= {
             receipt_key(w.job.id, r)
             for w in writes
             if w.wire and w.job
             for id in w.wire[1]
-            for r in early.get((w.wire[0], id), ())
+            if (found := early.get((w.wire[0], id)))
+            for r in found.receipts
         }
         changes = _Changes()
         if keys:
@@ -246,7 +244,14 @@ class Appender:
         newest: dict[str, int] = {}
         if subjects:
             newest = dict(link.rows(self._newest_of, (listed(subjects),)))
-        return _Batch(now, heads, mine, early, {}, newest, changes)
+        recipients = {
+            effect.id: recipient
+            for w in writes
+            for effect in w.effects
+            if (recipient := self._queues.recipient(effect, _owner(w, heads.get(w.stream))))
+        }
+        turns = self._queues.last_turns(link, set(recipients.values())) if recipients else {}
+        return _Batch(now, heads, mine, early, rules, {}, newest, recipients, turns, changes)
 
     def _write(self, link: Link, write: Write, batch: _Batch) -> list[Envelope]:
         """Compute all that can fail, then change the batch; what raises has changed nothing."""
@@ -266,17 +271,10 @@ class Appender:
             facts[0] = (facts[0][0], write.cause, write.dedupe)
         if write.wire is not None and batch.early:
             facts += self._early(write, batch)
-        owner = write.subject or (head and head.subject) or stream
+        owner = _owner(write, head)
         rows, envelopes = self._rows(stream, owner, head, facts, batch.now)
         effects = [
-            (
-                e.id,
-                e.kind,
-                stream,
-                e.due,
-                self._payloads.write_effect(owner, e.id, e.kind, e.payload),
-            )
-            for e in write.effects
+            (e, self._payloads.write_effect(owner, e.id, e.kind, e.payload)) for e in write.effects
         ]
         # From here on nothing fails.
         if rows:
@@ -285,8 +283,10 @@ class Appender:
             self._move(head, write, batch, envelopes[-1].sequence, rows[-1][_LINK])
             changes.events += rows
             changes.seen.update(dedupe for _, _, dedupe in facts if dedupe is not None)
-        if effects:
-            changes.effects += effects
+        for effect, payload in effects:
+            recipient = batch.recipients.get(effect.id)
+            row = row_of(effect, stream, payload, recipient, batch.turns, batch.now)
+            changes.effects.append(row)
         if write.timers:
             changes.timers += [(t.id, stream, t.kind, t.due) for t in write.timers]
         if job is not None:
@@ -336,8 +336,10 @@ class Appender:
             # Later than the turn before, also by a clock that was set back.
             head.turned = max(batch.now, batch.newest.get(write.subject, 0) + 1)
             head.subject, batch.newest[write.subject] = write.subject, head.turned
+            head.moved = True
         if write.held is not None:
             head.holder = self._worker if write.held else None
+            head.moved = True
 
     def _early(self, write: Write, batch: _Batch) -> list[_Fact]:
         """The receipts that came before the ids that this write makes known."""
@@ -345,24 +347,33 @@ class Appender:
         assert write.job is not None
         found: dict[str, _Fact] = {}
         for id in write.wire[1]:
-            for receipt in batch.early.get((write.wire[0], id), ()):
+            early = batch.early.get((write.wire[0], id))
+            for receipt in early.receipts if early else ():
                 key = receipt_key(write.job.id, receipt)
                 if key not in batch.changes.seen:
                     found.setdefault(key, (receipt_event(write.job.id, receipt), None, key))
         return list(found.values())
 
     def _settle(self, job: Job, write: Write, batch: _Batch) -> None:
-        changes, again = batch.changes, write.retry_at
+        changes = batch.changes
         changes.settled.append(
-            ("done", batch.now, job.id) if again is None else ("due", again, job.id)
+            settled_row(
+                job.id,
+                batch.now,
+                write.retry_at,
+                counted=write.counted,
+                in_doubt=write.in_doubt,
+            )
         )
         batch.mine.discard(job.id)
         if write.wire is not None:
             carrier, ids = write.wire
             for id in ids:
-                changes.wires.append((carrier, id, job.id, job.stream))
-                if batch.early.pop((carrier, id), ()):
-                    changes.arrived.append((carrier, id))
+                changes.wires.append(known_row(carrier, id, job.id, job.stream, batch.now))
+                early = batch.early.pop((carrier, id), None)
+                if early is not None and batch.rules is not None:
+                    changes.arrived += [(number,) for number in early.numbers]
+                    batch.rules.learn(carrier, early.proof)
 
     def _flush(self, link: Link, batch: _Batch) -> None:
         changes = batch.changes
@@ -370,13 +381,19 @@ class Appender:
         moved = [(s, batch.heads[s]) for s in sorted(touched)]
         link.bulk(self._insert_event, changes.events)
         link.bulk(_INSERT_STREAM, _columns((s, h) for s, h in moved if h.new))
-        link.bulk(_MOVE_STREAM, _columns((s, h) for s, h in moved if not h.new))
-        link.bulk(_INSERT_EFFECT, changes.effects)
+        link.bulk(_MOVE_STREAM, _columns((s, h) for s, h in moved if h.moved and not h.new))
+        link.bulk(
+            _TOUCH_STREAM,
+            [(h.sequence, h.link, h.touched, s) for s, h in moved if not (h.moved or h.new)],
+        )
+        link.bulk(INSERT_EFFECT, changes.effects)
         link.bulk(_INSERT_TIMER, changes.timers)
-        link.bulk(_SETTLE, changes.settled)
+        link.bulk(SETTLE, changes.settled)
         # The last of two that say the same: one statement must not meet a row twice.
-        link.bulk(_KNOW, list({row[:2]: row for row in changes.wires}.values()))
+        link.bulk(KNOW, list({row[:2]: row for row in changes.wires}.values()))
         link.many(_FORGET_EARLY, changes.arrived)
+        if batch.rules is not None:
+            batch.rules.keep(link)
 
 
 def receipt_key(message: str, receipt: Receipt) -> str:
@@ -393,6 +410,11 @@ def receipt_event(message: str, receipt: Receipt) -> ReceiptReceived:
         state=receipt.state,
         error=receipt.error,
     )
+
+
+def _owner(write: Write, head: _Head | None) -> str:
+    """Whose key seals what is written: the subject's, or the stream's if nobody is known."""
+    return write.subject or (head and head.subject) or write.stream
 
 
 def _columns(moved: Iterable[tuple[str, _Head]]) -> list[Row]:

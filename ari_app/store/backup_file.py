@@ -21,7 +21,10 @@ from ari_app.store.sqlite import SqliteEngine
 
 #: What is in a backup. Leases are not: nobody holds one in a file. Nor are read models and
 #: snapshots: they are made anew of the log.
-TABLES = "event stream outbox timer checkpoint wire early_receipt seal tile once meta".split()
+TABLES = (
+    "event stream outbox timer checkpoint wire early_receipt id_rule arrival seal tile once "
+    "suppression sending sending_count meta"
+).split()
 #: How far the read models were, of no use without them.
 VIEWS_CHECKPOINTS = (CONSUMER, f"{CONSUMER}.rebuild")
 #: Keys of `meta` that say how a database is made, and not what is in it.

@@ -9,8 +9,10 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, MetaData, SQLModel
 
@@ -18,6 +20,12 @@ from sqlmodel import Field, MetaData, SQLModel
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 # A place in the log: on PostgreSQL its transaction is part of it, which needs more than 64 bits.
 _PLACE = BigInteger().with_variant(Numeric(40, 0), "postgresql")
+
+
+def _partial(name: str, columns: str, where: str) -> Index:
+    """An index of those rows only that are asked for by it; the question repeats the condition."""
+    condition = text(where)
+    return Index(name, *columns.split(), sqlite_where=condition, postgresql_where=condition)
 
 
 class Table(SQLModel):
@@ -32,6 +40,9 @@ class EventRow(Table, table=True):
     __tablename__ = "event"
     __table_args__ = (
         UniqueConstraint("stream", "sequence"),
+        _partial(
+            "event_consent", "stream sequence", "name IN ('consent.given', 'consent.refused')"
+        ),
         # AUTOINCREMENT: a position is never used twice, even after a rollback at the end.
         {"sqlite_autoincrement": True},
     )
@@ -86,7 +97,12 @@ class OutboxRow(Table, table=True):
     """Promised effects: due -> claimed -> sending -> done, or due again; open after a crash."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_due", "state", "kind", "due"),)
+    __table_args__ = (
+        Index("outbox_due", "state", "kind", "due"),
+        _partial("outbox_waiting", "kind priority due turn", "state = 'due'"),
+        _partial("outbox_recipient", "recipient turn", "state <> 'done'"),
+        _partial("outbox_until", "state until", "until IS NOT NULL"),
+    )
 
     id: str = Field(primary_key=True)
     kind: str
@@ -97,6 +113,18 @@ class OutboxRow(Table, table=True):
     payload: str = Field(sa_column=Column(Text, nullable=False))
     # The worker that has it in hand.
     holder: str | None = None
+    # Of texts: a keyed hash of the number, and the place in its queue.
+    recipient: str | None = None
+    turn: int | None = Field(default=None, sa_column=Column(BigInteger))
+    # It lets later ones go first until then.
+    not_before: int = Field(sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    until: int | None = Field(default=None, sa_column=Column(BigInteger))
+    priority: int = Field(sa_column=Column(Integer, nullable=False, server_default="1"))
+    message_class: str = Field(
+        sa_column=Column(String, nullable=False, server_default="at_most_once")
+    )
+    # How often its fate was lost.
+    doubts: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
 
 
 class TimerRow(Table, table=True):
@@ -143,17 +171,25 @@ class WireRow(Table, table=True):
     """Which message a carrier's message id belongs to."""
 
     __tablename__ = "wire"
+    __table_args__ = (Index("wire_folded", "carrier", "folded"),)
 
     carrier: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     message: str
     stream: str
+    # Without regard to case and leading zeros: what `smpp.ids` looks for.
+    folded: str | None = None
+    at: int | None = Field(default=None, sa_column=Column(BigInteger))
 
 
 class EarlyReceiptRow(Table, table=True):
     """Receipts that came before the carrier's id was known to us."""
 
     __tablename__ = "early_receipt"
+    __table_args__ = (
+        Index("early_receipt_folded", "carrier", "folded"),
+        Index("early_receipt_looked", "looked", "at"),
+    )
 
     number: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     carrier: str = Field(index=True)
@@ -161,6 +197,74 @@ class EarlyReceiptRow(Table, table=True):
     state: str
     error: str
     at: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    folded: str | None = None
+    # Whether its text was looked for once more.
+    looked: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+
+
+class IdRuleRow(Table, table=True):
+    """How a carrier writes ids in receipts: as it was set, or how often each rule was the one."""
+
+    __tablename__ = "id_rule"
+
+    carrier: str = Field(primary_key=True)
+    given: str | None
+    same: int = Field(sa_column=Column(BigInteger, nullable=False))
+    receipt_decimal: int = Field(sa_column=Column(BigInteger, nullable=False))
+    receipt_hex: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class ArrivalRow(Table, table=True):
+    """What has come by deliver_sm and is no fact yet."""
+
+    __tablename__ = "arrival"
+    __table_args__ = (Index("arrival_kind", "carrier", "kind", "at"),)
+
+    id: str = Field(primary_key=True)
+    carrier: str
+    kind: str
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class SuppressionRow(Table, table=True):
+    """Who wants no texts of a sender, or of anybody (`*`); it outlives the person's erasure."""
+
+    __tablename__ = "suppression"
+
+    subject: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    how: str
+    word: str
+    stream: str
+
+
+class SendingRow(Table, table=True):
+    """The texts that the rules have let through in the last day; `recipient` is a subject."""
+
+    __tablename__ = "sending"
+    __table_args__ = (
+        Index("sending_recipient", "recipient", "at"),
+        Index("sending_at", "at"),
+    )
+
+    message: str = Field(primary_key=True)
+    recipient: str
+    prefix: str
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    why: str
+
+
+class SendingCountRow(Table, table=True):
+    """What counts against a limit until some moment."""
+
+    __tablename__ = "sending_count"
+    __table_args__ = (Index("sending_count_until", "until"),)
+
+    key: str = Field(primary_key=True)
+    until: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    value: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class SealRow(Table, table=True):

@@ -14,20 +14,41 @@ from typing import TypeVar
 from ari_app.conversation.events import Envelope, Event
 from ari_app.conversation.state import Conversation
 from ari_app.errors import LeaseLost, StoreUnavailable
-from ari_app.ports import Clock, Effect, Fence, Job, Meter, Position, Receipt, Record, Timer
+from ari_app.ports import (
+    Arrival,
+    Claim,
+    Clock,
+    Effect,
+    Fence,
+    Job,
+    Meter,
+    Position,
+    Receipt,
+    Record,
+    Settled,
+    Timer,
+)
 from ari_app.privacy.payloads import Payloads
 from ari_app.privacy.vault import Vault
 from ari_app.store.appending import Appender, Write
+from ari_app.store.arrivals import Arrivals
+from ari_app.store.claiming import Texts
 from ari_app.store.engine import Engine, Link, Row
+from ari_app.store.gating import Gate, Open
 from ari_app.store.leases import LeaseTable
 from ari_app.store.migration import prepare
 from ari_app.store.outbox import Outbox
 from ari_app.store.projecting import ReadModels
 from ari_app.store.queries import Queries
+from ari_app.store.queue_desk import QueueDesk
+from ari_app.store.receipts import Receipts
 from ari_app.store.seals import Seals
+from ari_app.store.sending_counts import count_failures
 from ari_app.store.snapshots import Snapshots
+from ari_app.store.suppressions import Following, Suppressions
 from ari_app.store.tombstones import Tombstones
 from ari_app.store.writer import GroupWriter
+from smpp.ids import IdRule
 
 logger = logging.getLogger(__name__)
 
@@ -67,24 +88,43 @@ class EventStore:
         actor: str = "segue",
         worker: str = "worker",
         vault: Vault | None = None,
+        recipients: bytes | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        """`worker` must be another one at each start, if there are several at a time."""
+        """`worker` must be another one at each start, if there are several at a time.
+
+        `recipients` keys the hash that stands for a number in the queue of texts, and must be the
+        same for all workers and at each start; see `Queues`. `gate` judges texts at their claim.
+        """
         self.engine = engine
         self._clock = clock
         self._meter = meter
         self._worker = worker
         self._payloads = Payloads(vault)
-        self._appender = Appender(engine, self._payloads, clock, actor, worker)
-        self._outbox = Outbox(engine, self._appender, self._payloads, clock, worker)
+        self._appender = Appender(engine, self._payloads, clock, actor, worker, recipients)
+        self._outbox = Outbox(engine, self._payloads, worker)
+        gate = gate or Open()
+        self._texts = Texts(engine, self._appender, self._payloads, gate, worker)
+        self._receipts = Receipts(engine, self._appender, clock)
+        self._arrivals = Arrivals(engine, self._payloads)
         self._leases = LeaseTable(engine, worker)
         self._tombstones = Tombstones(engine)
         self._snapshots = Snapshots(self._payloads)
-        self._writer = GroupWriter(engine, self._appender, meter, self._changed)
+        appends = Following(engine, self._appender)
+        self._writer = GroupWriter(engine, appends, meter, self._changed)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._reader = threading.local()
         self._links: list[Link] = []
         self._change = asyncio.Event()
         self._change_count = 0
+
+    def suppressions(self) -> Suppressions:
+        """Who wants no texts: it follows what is appended, in the same transaction."""
+        return Suppressions(self._read)
+
+    async def count_failures(self, now: int) -> None:
+        """How many texts failed lately, for the rules before the wire; every ten seconds or so."""
+        await self._writer.run(lambda link: count_failures(link, now))
 
     async def open(self) -> None:
         """Create or check the database; StoreUnavailable says what to do."""
@@ -256,6 +296,18 @@ class EventStore:
         """What the read models say."""
         return Queries(self._read)
 
+    def queue(self) -> QueueDesk:
+        """The texts that wait, as people see and change them."""
+        return QueueDesk(
+            self.engine,
+            self._appender,
+            self._payloads,
+            self._snapshots,
+            self._clock,
+            self._read,
+            self._writer.run,
+        )
+
     # -- the outbox ---------------------------------------------------------------------------
 
     async def claim(self, kind: str, now: int, limit: int = 10) -> list[Job]:
@@ -263,6 +315,39 @@ class EventStore:
         if not await self._read(lambda link: self._outbox.waiting(link, kind, now)):
             return []
         return await self._writer.run(lambda link: self._outbox.claim(link, kind, now, limit))
+
+    async def claim_texts(
+        self, now: int, limit: int, *, carriers: Sequence[str] = (), stale: int = 0
+    ) -> Claim:
+        """See the port."""
+        idle = await self._read(lambda link: self._texts.idle(link, now, carriers))
+        if idle is not None:
+            return idle
+        claim = await self._writer.run(
+            lambda link: self._texts.claim(link, now, limit, carriers, stale)
+        )
+        if claim.moved > len(claim.send) + len(claim.lost):
+            self._changed()
+        return claim
+
+    async def settle_many(self, settled: Sequence[Settled]) -> list[Exception | None]:
+        """See the port."""
+        writes = [
+            Write(
+                one.job.stream,
+                one.events,
+                timers=one.timers,
+                job=one.job,
+                retry_at=one.retry_at,
+                wire=one.wire,
+                counted=one.counted,
+                in_doubt=one.in_doubt,
+            )
+            for one in settled
+        ]
+        outcomes = await self._writer.run(lambda link: self._appender.apply(link, writes))
+        self._changed()
+        return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
 
     async def sending(self, job: Job) -> None:
         """See the port."""
@@ -281,9 +366,37 @@ class EventStore:
 
     async def receipt(self, receipt: Receipt) -> bool:
         """See the port."""
-        known = await self._writer.run(lambda link: self._outbox.receipt(link, receipt))
+        (known,) = await self.receipts([receipt])
+        return known
+
+    async def receipts(self, receipts: Sequence[Receipt]) -> list[bool]:
+        """See the port."""
+        known = await self._writer.run(lambda link: self._receipts.store(link, receipts))
         self._changed()
         return known
+
+    async def give_id_rule(self, carrier: str, rule: IdRule | None) -> None:
+        """See the port."""
+        await self._writer.run(lambda link: self._receipts.give_rule(link, carrier, rule))
+
+    # -- what has come and is no fact yet -----------------------------------------------------
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> None:
+        """See the port `SmsArrivals`."""
+        await self._read(lambda _: self._arrivals.make_ready(arrivals))
+        await self._writer.run(lambda link: self._arrivals.keep(link, arrivals))
+
+    async def kept(self, carrier: str) -> list[Arrival]:
+        """See the port `SmsArrivals`."""
+        return await self._read(lambda link: self._arrivals.kept(link, carrier))
+
+    async def move(self, ids: Sequence[str], kind: str, at: int) -> None:
+        """See the port `SmsArrivals`."""
+        await self._writer.run(lambda link: self._arrivals.move(link, ids, kind, at))
+
+    async def forget(self, carrier: str, kind: str, before: int) -> None:
+        """See the port `SmsArrivals`."""
+        await self._writer.run(lambda link: self._arrivals.forget(link, carrier, kind, before))
 
     # -- timers -------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
     ("failpoint", "taken"),
     [
         # Nothing was written to the carrier, but nobody can know that: it is not sent again.
+        ("outbox.after_claim", 0),
         ("sms.before_send", 0),
         ("sms.after_send", 1),
         ("outbox.before_settle", 1),
@@ -96,20 +97,6 @@ async def test_a_text_in_hand_at_a_crash_is_told_and_never_sent_again(
     assert fold(envelopes).messages["msg_1"].state is MessageState.UNKNOWN
     assert [type(e.event) for e in envelopes[2:]] == [TextSightLost]
     assert _taken(tmp_path) == ["msg_1"] * taken
-
-
-@fault("a crash after a text was claimed", "it is sent, once", "sqlite")
-async def test_a_text_that_was_only_claimed_at_a_crash_is_sent_once(tmp_path: Path) -> None:
-    killed_at("outbox.after_claim", *program("sends_one_text", tmp_path))
-
-    async with opened(tmp_path, clock := FakeClock()) as store:
-        await store.bury()
-        for _ in range(3):
-            await relay(store, tmp_path, clock).run_once()
-            clock.advance(60)
-        envelopes = await store.read("conv_1")
-    assert [type(e.event) for e in envelopes[2:]] == [TextSubmitted]
-    assert _taken(tmp_path) == ["msg_1"]
 
 
 async def test_without_a_crash_the_same_text_is_sent_once(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ LIVES = st.lists(
 ).map(lambda life: [PROMISED, *life])
 
 
+FAILURES = (MessageState.EXPIRED, MessageState.UNDELIVERABLE, MessageState.REJECTED)
+
+
 def states(life: list[Event]) -> list[MessageState]:
     stream = in_a_stream(life)
     return [fold(stream[:end]).messages["m"].state for end in range(1, len(stream) + 1)]
@@ -97,7 +100,8 @@ def test_a_text_moves_only_along_the_table_and_never_out_of_a_final_state(
     ways = {(state, after) for (state, _), after in NEXT.items()}
     for before, after in itertools.pairwise(states(life)):
         assert before is after or (before, after) in ways
-        assert before is after or not before.final
+        # A failure can only become a worse one.
+        assert before is after or not before.final or after in FAILURES
 
 
 @given(st.integers(1, 3), st.lists(RECEIPTS, min_size=1, max_size=6), st.data())
@@ -296,13 +300,22 @@ def _text_goes_on(text: dict[str, Any], name: str, p: dict[str, Any]) -> None:
         after = {"text.submitted": "submitted", "text.refused": "rejected"}
         after["text.sight_lost"] = "unknown"
         text["state"] = after.get(name, "promised")
-    elif name == "receipt.received" and text["state"] in ("submitted", "unknown"):
-        told = SETTLES.get(p["state"], text["state"])
-        if told == "delivered" and len({*text["there"], p["id"]}) < text["parts"]:
-            told = text["state"]
+    if name == "receipt.received" and p["id"] not in text["there"]:
+        _segment_ends(text, p["id"], SETTLES.get(p["state"]))
+
+
+def _segment_ends(text: dict[str, Any], id: str, told: str | None) -> None:
+    """All delivered, or the worst of them; only what was sent comes to an end."""
+    if told is None or text["state"] in ("delivered", "rejected"):
+        return
+    text["there"].append(id)
+    sent = text["state"] in ("submitted", "unknown")
+    failures = [state.value for state in FAILURES]
+    if told != "delivered":
+        worse = text["state"] in failures and failures.index(told) > failures.index(text["state"])
+        text["state"] = told if sent or worse else text["state"]
+    elif sent and len(text["there"]) >= text["parts"]:
         text["state"] = told
-    if name == "receipt.received" and p["state"] == "DELIVRD":
-        text["there"].append(p["id"])
 
 
 def read(life: list[Stored]) -> list[Event]:

@@ -27,6 +27,7 @@ _SAMPLES: dict[str, Any] = {
     "int | None": None,
     "float": 0.5,
     "tuple[str, ...]": ("a", "b"),
+    "tuple[str, ...] | None": ("a", "b"),
     "tuple[tuple[str, float], ...]": (("a", 0.5),),
     "tuple[tuple[str, float, float, float], ...]": (("a", 0.0, 0.5, 1.0),),
     "dict[str, int]": {"received": 7},

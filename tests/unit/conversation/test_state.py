@@ -249,7 +249,7 @@ def test_a_hand_off_ends_acknowledged_or_escalated() -> None:
 
 def test_no_more_segments_are_counted_than_a_text_can_have() -> None:
     receipts = [receipt(str(n), "DELIVRD") for n in range(300)]
-    assert len(after(PROMISED, *receipts).messages["m"].delivered) == 255
+    assert len(after(PROMISED, *receipts).messages["m"].settled) == 255
 
 
 def test_receipts_of_a_text_whose_fate_is_settled_are_not_collected() -> None:

@@ -11,7 +11,9 @@ from ari_app.conversation.events import (
     ConsentGiven,
     ConsentRefused,
     Event,
+    TextBlocked,
     TextDelayed,
+    TextExpired,
     TextPromised,
     TextRefused,
     TextSightLost,
@@ -20,11 +22,11 @@ from ari_app.conversation.events import (
 from ari_app.conversation.identity import E164
 from ari_app.conversation.message import MessageState
 from ari_app.conversation.state import fold
-from ari_app.errors import SmsRefused, SmsUnknown, StoreUnavailable
+from ari_app.errors import SmsRefused, SmsUnknown
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
-from ari_app.ports import Accepted, Effect, Job, OutgoingText, Receipt
+from ari_app.ports import Accepted, BatchGateway, Effect, OutgoingText, Receipt, SmsGateway
 from ari_app.store.store import EventStore
 from tests.support.clock import FakeClock
 from tests.support.gateway import FakeGateway
@@ -45,9 +47,12 @@ class Story:
         self.store, self.clock = store, clock
         self.smsc = FakeGateway(segments=segments)
         self.meter = RecordingMeter()
+        self.use(self.smsc)
+
+    def use(self, gateway: SmsGateway | BatchGateway) -> None:
         retry = RetryPolicy(first=1, longest=4, attempts=4)
-        sender = TextSender(self.smsc, store, clock, self.meter, retry)
-        self.relay = Relay(store, clock, self.meter, {"sms": sender})
+        self.sender = TextSender(gateway, self.store, self.clock, self.meter, retry)
+        self.relay = Relay(self.store, self.clock, self.meter, {"sms": self.sender})
 
     async def promise(self, message: str = "msg_1", **payload: object) -> None:
         promised = TextPromised(message=message, template="hours", to=CALLER, body="Open.")
@@ -222,9 +227,11 @@ async def test_consent_that_was_taken_back_stops_what_was_promised(story: Story)
     await story.relay.run_once()
 
     assert story.smsc.sent == []
-    assert (await story.log())[-1] == TextRefused(
-        message="msg_1", reason="consent was taken back before it was sent", attempts=1
+    assert (await story.log())[-1] == TextBlocked(
+        message="msg_1", rule="consent", reason="consent was taken back before it was sent"
     )
+    assert await story.state() is MessageState.BLOCKED
+    assert story.meter.counts["segue_sms_blocked_total", "consent"] == 1
 
 
 async def test_consent_that_was_taken_back_between_tries_stops_the_next(story: Story) -> None:
@@ -237,7 +244,7 @@ async def test_consent_that_was_taken_back_between_tries_stops_the_next(story: S
     await story.relay.run_once()
 
     assert story.smsc.sent == []
-    assert await story.state() is MessageState.REJECTED
+    assert await story.state() is MessageState.BLOCKED
 
 
 async def test_the_confirmation_of_a_refusal_is_sent_all_the_same(story: Story) -> None:
@@ -247,21 +254,17 @@ async def test_the_confirmation_of_a_refusal_is_sent_all_the_same(story: Story) 
     assert len(story.smsc.sent) == 1
 
 
-async def test_a_text_waits_while_its_conversation_cannot_be_read(
-    story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_consent_that_was_given_again_lets_it_go(story: Story) -> None:
     await story.promise()
+    await story.store.append("conv_1", [REFUSAL, CONSENT])
+    await story.relay.run_once()
+    assert len(story.smsc.sent) == 1
 
-    async def locked(_stream: str) -> None:
-        raise StoreUnavailable("locked")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(story.store, "state", locked)
-        await story.relay.run_once()
-    assert story.smsc.sent == []
-    assert await story.log() == []
-
-    story.clock.advance(MINUTE)
+async def test_a_refusal_of_something_else_stops_no_text(story: Story) -> None:
+    await story.promise()
+    other = ConsentRefused(purpose="recording", channel="sms", how="text")
+    await story.store.append("conv_1", [other])
     await story.relay.run_once()
     assert len(story.smsc.sent) == 1
 
@@ -283,10 +286,47 @@ async def test_how_long_the_carrier_took_is_measured(story: Story) -> None:
             story.clock.advance(0.25)
             return await super().send(text)
 
+    story.use(Slow())
     await story.promise()
-    sender = TextSender(Slow(), story.store, story.clock, story.meter, RetryPolicy())
-    (job,) = await story.store.claim("sms", story.clock.now())
-    assert job == Job("sms", "msg_1", "conv_1", {"to": CALLER, "body": "Open."}, 1, "due")
-    settlement = await sender.perform(job)
-    assert settlement.wire == ("main", ("1-0",))
+    await story.relay.run_once()
     assert story.meter.observed["segue_sms_submit_seconds"] == [pytest.approx(0.25)]
+
+
+async def test_nothing_is_claimed_while_no_bind_is_up_and_no_attempt_is_counted(
+    story: Story,
+) -> None:
+    await story.promise()
+    story.smsc.up = False
+    for _ in range(20):
+        await story.relay.run_once()
+        story.clock.advance(MINUTE)
+    assert await story.log() == []
+    story.smsc.up = True
+    await story.relay.run_once()
+    assert await story.log() == [
+        TextSubmitted(message="msg_1", carrier="main", ids=("1-0",), attempts=1)
+    ]
+
+
+async def test_what_waited_for_a_day_is_of_no_use_any_more_and_never_sent(story: Story) -> None:
+    await story.promise()
+    story.smsc.up = False
+    story.clock.advance(86401)
+    story.smsc.up = True
+    await story.relay.run_once()
+    assert story.smsc.sent == []
+    assert await story.log() == [
+        TextExpired(message="msg_1", reason="it waited for too long to be of use")
+    ]
+    assert await story.state() is MessageState.EXPIRED
+
+
+async def test_a_text_whose_person_was_erased_is_refused_and_not_sent(story: Story) -> None:
+    effect = Effect("sms", "msg_1", story.clock.now(), {})
+    promised = TextPromised(message="msg_1", template="hours", to=CALLER, body="Open.")
+    await story.store.append("conv_1", [promised], effects=[effect])
+    await story.relay.run_once()
+    happened = [e.event for e in await story.store.read("conv_1")]
+    assert happened[1:] == [
+        TextRefused(message="msg_1", reason="there is no number to send it to any more", attempts=1)
+    ]

@@ -60,3 +60,27 @@ def test_an_id_of_the_smsc_is_the_key_for_ever() -> None:
     keys = DedupeKeys(b"s")
     assert keys.of_id("main", "17") == DedupeKeys(b"s").of_id("main", "17")
     assert keys.of_id("main", "17") != keys.of_id("main", "18")
+
+
+def test_what_had_begun_before_a_restart_is_known_by_its_trace() -> None:
+    before = DedupeKeys(b"s", span=120.0)
+    before.begin(TWO, link=1, now=0.0, wall=119.0)
+    before.stored(TWO)
+    key = before.begin(TWO, link=1, now=1.0, wall=120.0)  # said a second time
+    trace = before.trace(TWO)
+    assert "33123456789" not in str(trace)
+
+    after = DedupeKeys(b"s", span=120.0)
+    after.restore(key, trace, at=-20.0)
+    assert after.begin(TWO, link=1, now=0.0, wall=141.0) == key
+    after.stored(TWO)
+    third = after.begin(TWO, link=1, now=1.0, wall=142.0)
+    assert third not in (key, before.begin(("x",), link=1, now=0.0, wall=0.0))
+
+
+def test_a_trace_is_of_no_use_once_its_span_is_over() -> None:
+    before = DedupeKeys(b"s", span=120.0)
+    key = before.begin(TWO, link=1, now=0.0, wall=0.0)
+    after = DedupeKeys(b"s", span=120.0)
+    after.restore(key, before.trace(TWO), at=0.0)
+    assert after.begin(TWO, link=1, now=120.0, wall=120.0) != key

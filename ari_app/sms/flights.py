@@ -1,0 +1,66 @@
+"""Pure. What became of a text, from what became of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ari_app.ports import Accepted, Lost, Outcomes, Refused, Throttled
+from smpp.constants import status_name
+from smpp.errors import NotSent, SessionClosed
+from smpp.profile_sections import Meaning, Statuses
+
+#: The carrier's id, its refusal (a status), or why there is neither.
+Answer: TypeAlias = str | int | SessionClosed | NotSent
+Fate: TypeAlias = Accepted | Refused | Throttled | Lost
+
+# A bind that was told to slow down does so by itself; this is for the text.
+_PAUSE = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A text whose parts are with a carrier."""
+
+    message: str
+    answers: list[Answer]  # by part; what is open counts as not sent
+    open: int  # parts without an answer
+    since: float
+    told: Outcomes
+
+
+def fate(carrier: str, statuses: Statuses, answers: Sequence[Answer]) -> Fate:
+    """What the answers to all parts of one text mean for the whole of it.
+
+    A text of which the SMSC has some parts and not the others is `Lost`: sent again as a whole,
+    its beginning would come twice.
+    """
+    ids = tuple(answer for answer in answers if isinstance(answer, str))
+    if len(ids) == len(answers):
+        return Accepted(carrier, ids)
+    for answer in answers:
+        if isinstance(answer, SessionClosed):
+            return Lost(str(answer), carrier, ids, len(answers))
+    meanings = [statuses.meaning(a) for a in answers if isinstance(a, int)]
+    reasons = [status_name(a) if isinstance(a, int) else str(a) for a in answers]
+    why = next(r for a, r in zip(answers, reasons, strict=True) if not isinstance(a, str))
+    if ids:
+        why = f"{len(ids)} of {len(answers)} parts were taken: {why}"
+    for meaning in (Meaning.OPTED_OUT, Meaning.PERMANENT):
+        if meaning in meanings:
+            why = reasons[_first(statuses, answers, meaning)]
+            return Refused(why, transient=False, opted_out=meaning is Meaning.OPTED_OUT)
+    if ids:
+        return Lost(why, carrier, ids, len(answers))
+    if Meaning.THROTTLED in meanings:
+        return Throttled(_PAUSE)
+    return Refused(why, transient=True)
+
+
+def _first(statuses: Statuses, answers: Sequence[Answer], meaning: Meaning) -> int:
+    return next(
+        n
+        for n, answer in enumerate(answers)
+        if isinstance(answer, int) and statuses.meaning(answer) is meaning
+    )
