@@ -233,7 +233,7 @@ class Carrier(Section):
     password_file: Path = Field(description="file with the bind password")
     source: str = Field("", description="our number, short code or name there; empty: sms.source")
     costs: dict[str, Decimal] = Field(
-        {"": Decimal(0)}, description="price of a segment by E.164 prefix; \"\": everywhere else"
+        {"": Decimal(0)}, description='price of a segment by E.164 prefix; "": everywhere else'
     )
     weight: int = Field(1, ge=0, description="share among carriers of the same price")
 
