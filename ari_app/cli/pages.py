@@ -12,6 +12,7 @@ from ari_app.config import as_table
 from ari_app.conversation.events import REGISTRY
 from ari_app.conversation.schema import Schema, schemas
 from ari_app.telemetry.metrics import METRICS
+from smpp.profile_file import describe
 
 _MADE = "Made by `make docs`; do not edit."
 
@@ -22,6 +23,7 @@ def pages(command: Any) -> dict[str, str]:
         "settings.md": as_table(),
         "events.md": _events(),
         "metrics.md": _metrics(),
+        "carrier-profiles.md": _profiles(),
         "cli.md": "\n".join(["# Commands", "", _MADE, *_commands(command, "segue")]) + "\n",
         **{f"schemas/{title}.json": _json(schema) for title, schema in schemas().items()},
     }
@@ -54,6 +56,17 @@ def _metrics() -> str:
     for name, metric in sorted(METRICS.items()):
         labels = ", ".join(metric.labels)
         lines.append(f"| `{name}` | {metric.kind.value} | {labels} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _profiles() -> str:
+    lines = ["# Profiles of carriers", "", _MADE, ""]
+    lines += ["What carriers disagree on, in a TOML file for each; a profile says only where its"]
+    lines += ["carrier differs. Examples are in `smpp/profiles/`.", ""]
+    lines += ["| key | default | allowed | meaning |", "|---|---|---|---|"]
+    for row in describe():
+        words = (f"`{row.key}`", f"`{row.default}`", row.allowed, row.meaning)
+        lines.append(f"| {' | '.join(map(_one_line, words))} |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ari_app.bootstrap import sending
 from ari_app.bootstrap.premises import load_bundle, load_model
+from ari_app.bootstrap.texting import contracts
 from ari_app.config import load, read_secret
 
 
@@ -30,4 +32,9 @@ def check(config: Path | None) -> None:
     screen.print(f"speech   {model.path.name}, {model.rate} Hz ({kind})")
     for name, value in secrets.items():
         screen.print(f"secret   {name}: {'set' if value else 'not set'}")
+    sending.rules(settings)
+    sending.vocabulary(settings)
+    for contract in contracts(settings):
+        hosts = ", ".join(map(str, contract.profile.hosts))
+        screen.print(f"carrier  {contract.profile.name} at {hosts}")
     screen.print("settings are good")

@@ -94,3 +94,30 @@ def sms_resume(scope: _Scope = "all", config: _Config = None, as_json: _AsJson =
     from ari_app.cli import queue
 
     queue.resume(config, scope, as_json)
+
+
+@sms_app.command("preview")
+def sms_preview(
+    text: Annotated[str, typer.Argument(help="The text, or - for what is piped in.")],
+    config: _Config = None,
+    carrier: Annotated[str, typer.Option(help="As this carrier gets it; else the first.")] = "",
+    as_json: _AsJson = False,
+) -> None:
+    """What a text costs: its encoding and segments, what made it dear, and what would help."""
+    from ari_app.cli import carriage
+
+    if text == "-":
+        text = typer.get_text_stream("stdin").read().rstrip("\n")
+    carriage.preview(config, text, carrier, as_json)
+
+
+@sms_app.command("route")
+def sms_route(
+    number: Annotated[str, typer.Argument(help="A phone number.")],
+    config: _Config = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Which carriers would be asked to take a text to this number, in which order."""
+    from ari_app.cli import carriage
+
+    carriage.route(config, number, as_json)
