@@ -2,10 +2,18 @@
 The remote control of the simulator: one JSON object per line, over a unix socket or loopback.
 
     {"do": "mo", "from": "+15550100", "to": "+15550199", "text": "2"}  ->  {"ok": true, "status": 0}
+    … "concatenation": "udh16|udh8|sar|payload", "alphabet": "gsm7|latin1|latin9|ascii|packed",
+      "national": ["turkish"], "system_id": "segue", or "octets": "00ff", "data_coding": 4 for text
     {"do": "accepted"}                       ->  {"ok": true, "messages": [{"text": …}, …]}
-    {"do": "faults", "throttle_first": 3}    ->  {"ok": true}
-    {"do": "drop"} {"do": "unbind"}          ->  {"ok": true}
+    {"do": "faults", "throttle_first": 3}    ->  {"ok": true, "faults": {…}}; alone it only asks
+    {"do": "counts"}                         ->  {"ok": true, "counts": {"SubmitSm": 4, …}}
+    {"do": "drop"} "unbind" "enquire" "strange" "cut"   ->  {"ok": true}
+    {"do": "raw", "octets": "0000…"}         ->  {"ok": true}
+    {"do": "flood", "count": 1000, "from": …, "to": …}  ->  {"ok": true, "receivers": 1}
+    {"do": "alert", "from": …, "to": …}      ->  {"ok": true}
+    {"do": "outbind", "host": "127.0.0.1", "port": 2776, "system_id": …, "password": …}
     {"do": "watch"}                          ->  {"ok": true}, then a line for each event
+    {"do": "watch", "everything": true}      ->  binds, refusals and switches too
 
 This is the only place where the simulator shows the content of texts.
 """
@@ -18,20 +26,16 @@ import ipaddress
 import json
 import os
 from collections.abc import AsyncGenerator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
+from smpp.constants import DataCoding
 from smpp.errors import SmppError
-from smpp.simulator import Faults, Notice, Smsc
+from smpp.national import Language
+from smpp.simulator import Smsc, Watch, as_json
+from smpp.style import Concatenation, DefaultAlphabet, TextStyle
 
 _LINE = 64 * 1024
-_KINDS = {
-    "AcceptedMessage": "accepted",
-    "ReceiptSent": "receipt_sent",
-    "ReceiptAnswered": "receipt_acknowledged",
-    "TextAnswered": "mo_acknowledged",
-}
-
 Json = dict[str, Any]
 
 
@@ -87,9 +91,10 @@ class ControlServer:
             while line := await reader.readline():
                 request = _request(line)
                 if request.get("do") == "watch":
-                    await self._stream(reader, writer)
+                    watch = self._smsc.watch(everything=request.get("everything") is True)
+                    await self._stream(watch, reader, writer)
                     return
-                await _write(writer, await self._do(request))
+                await _write(writer, await do(self._smsc, request))
         except (OSError, ValueError, asyncio.CancelledError):
             pass  # gone, a line without end, or we close: the same here
         finally:
@@ -98,55 +103,97 @@ class ControlServer:
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _do(self, request: Json) -> Json:
-        try:
-            match request:
-                case {"do": "mo", "from": str(sender), "to": str(recipient), "text": str(text)}:
-                    timeout = float(request.get("timeout", 60.0))
-                    status = await self._smsc.send_mo(sender, recipient, text, timeout=timeout)
-                    return {"ok": status == 0, "status": status}
-                case {"do": "accepted"}:
-                    return {"ok": True, "messages": [asdict(m) for m in self._smsc.accepted]}
-                case {"do": "faults"}:
-                    return self._set_faults({k: v for k, v in request.items() if k != "do"})
-                case {"do": "drop"}:
-                    self._smsc.drop()
-                    return {"ok": True}
-                case {"do": "unbind"}:
-                    self._smsc.unbind()
-                    return {"ok": True}
-                case _:
-                    return {"ok": False, "error": "no such command"}
-        except (SmppError, TypeError, ValueError) as error:
-            return {"ok": False, "error": str(error) or type(error).__name__}
-
-    def _set_faults(self, changes: Json) -> Json:
-        before = asdict(Faults())
-        known = {field.name for field in fields(Faults)}
-        for name, value in changes.items():
-            if name not in known or type(value) is not type(before[name]) and name != "drop_after":
-                return {"ok": False, "error": f"no such fault, or no such value: {name}"}
-        for name, value in changes.items():
-            setattr(self._smsc.faults, name, value)
-        return {"ok": True}
-
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        queue = self._smsc.watch()
+    async def _stream(
+        self, watch: Watch, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         gone = asyncio.create_task(reader.read(1))
-        told = asyncio.create_task(self._tell(queue, writer))
+        told = asyncio.create_task(self._tell(watch, writer))
         try:
             await asyncio.wait({told, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._smsc.unwatch(queue)
+            self._smsc.unwatch(watch)
             told.cancel()
             gone.cancel()
             await asyncio.wait({told, gone})
 
-    async def _tell(self, queue: asyncio.Queue[Notice], writer: asyncio.StreamWriter) -> None:
+    async def _tell(self, watch: Watch, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             await _write(writer, {"ok": True})
             while True:
-                await _write(writer, _notice(await queue.get()))
+                await _write(writer, as_json(await watch.get()))
+
+
+async def do(smsc: Smsc, request: Json) -> Json:
+    """What one command answers; `ok` is false, and `error` a sentence, if it was not done."""
+    try:
+        match request:
+            case {"do": "mo", "from": str(sender), "to": str(recipient), **more}:
+                return await _mo(smsc, sender, recipient, more)
+            case {"do": "accepted"}:
+                return {"ok": True, "messages": [asdict(m) for m in smsc.accepted]}
+            case {"do": "faults", **changes}:
+                if changes:
+                    smsc.change_faults(changes)
+                return {"ok": True, "faults": asdict(smsc.faults)}
+            case {"do": "counts"}:
+                return {"ok": True, "counts": dict(smsc.counts)}
+            case {"do": "flood", "count": int(count), "from": str(sender), "to": str(recipient)}:
+                return {"ok": True, "receivers": smsc.flood(count, sender, recipient)}
+            case {"do": "alert", "from": str(handset), "to": str(esme)}:
+                smsc.alert(handset, esme)
+            case {"do": "raw", "octets": str(octets)}:
+                smsc.send_raw(bytes.fromhex(octets))
+            case {"do": "outbind", "host": str(host), "port": int(port), **more}:
+                system_id, password = more.get("system_id", "smsc"), more.get("password", "")
+                await smsc.outbind(host, port, str(system_id), str(password))
+            case {"do": ("drop" | "unbind" | "enquire" | "strange" | "cut") as what}:
+                getattr(smsc, what)()
+            case _:
+                return {"ok": False, "error": "no such command"}
+    except (SmppError, OSError, OverflowError, TypeError, ValueError) as error:
+        return {"ok": False, "error": str(error) or type(error).__name__}
+    return {"ok": True}
+
+
+async def _mo(smsc: Smsc, sender: str, recipient: str, more: Json) -> Json:
+    style, timeout = _style(more), float(more.get("timeout", 60.0))
+    match more:
+        case {"text": str(text)}:
+            named = more.get("system_id")
+            system_id = str(named) if named else None
+            status = await smsc.send_mo(
+                sender, recipient, text, style=style, system_id=system_id, timeout=timeout
+            )
+        case {"octets": str(octets)}:
+            status = await smsc.send_mo_octets(
+                sender,
+                recipient,
+                bytes.fromhex(octets),
+                data_coding=int(more.get("data_coding", DataCoding.OCTETS)),
+                style=style,
+                timeout=timeout,
+            )
+        case _:
+            return {"ok": False, "error": "no such command"}
+    return {"ok": status == 0, "status": status}
+
+
+def _style(more: Json) -> TextStyle | None:
+    """As the handset writes; None: as the SMSC was started with."""
+    if not more.keys() & {"concatenation", "alphabet", "national"}:
+        return None
+    return TextStyle(
+        default_alphabet=DefaultAlphabet(more.get("alphabet", "gsm7")),
+        concatenation=Concatenation(more.get("concatenation", "udh8")),
+        national=tuple(_language(name) for name in more.get("national", ())),
+    )
+
+
+def _language(name: object) -> Language:
+    try:
+        return Language[str(name).upper()]
+    except KeyError:
+        raise ValueError(f"no such national table: {str(name)[:40]!r}") from None
 
 
 def _request(line: bytes) -> Json:
@@ -155,10 +202,6 @@ def _request(line: bytes) -> Json:
     except ValueError:
         return {}
     return request if isinstance(request, dict) else {}
-
-
-def _notice(notice: Notice) -> Json:
-    return {"event": _KINDS[type(notice).__name__], **asdict(notice)}
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Json) -> None:
@@ -174,11 +217,15 @@ class ControlClient:
         self._host = host
         self._port = port
 
-    async def mo(self, sender: str, recipient: str, text: str, *, timeout: float = 60.0) -> None:
-        """A text from a handset, acknowledged by the ESME; ControlError otherwise."""
-        await self.ask(
-            {"do": "mo", "from": sender, "to": recipient, "text": text, "timeout": timeout}
-        )
+    async def mo(
+        self, sender: str, recipient: str, text: str, *, timeout: float = 60.0, **style: object
+    ) -> None:
+        """A text from a handset, acknowledged by the ESME; ControlError otherwise.
+
+        `style` is concatenation, alphabet, national, system_id: see the top of this file.
+        """
+        mo = {"do": "mo", "from": sender, "to": recipient, "text": text, "timeout": timeout}
+        await self.ask({**mo, **style})
 
     async def accepted(self) -> list[Json]:
         """Every text that the SMSC has taken."""
@@ -186,7 +233,7 @@ class ControlClient:
         assert isinstance(messages, list)
         return messages
 
-    async def faults(self, **changes: int | bool | str | None) -> None:
+    async def faults(self, **changes: float | str | None) -> None:
         """Misbehave from now on, or behave again."""
         await self.ask({"do": "faults", **changes})
 
@@ -194,14 +241,21 @@ class ControlClient:
         """Close every connection of an ESME."""
         await self.ask({"do": "drop"})
 
-    async def watch(self) -> AsyncGenerator[Json, None]:
+    async def counts(self) -> dict[str, int]:
+        """How often what has happened since the SMSC was started."""
+        counts = (await self.ask({"do": "counts"}))["counts"]
+        assert isinstance(counts, dict)
+        return counts
+
+    async def watch(self, *, everything: bool = False) -> AsyncGenerator[Json, None]:
         """What happens from the first step of this iterator on, until it is closed.
 
-        The first thing yielded is {"event": "watching"}: nothing after that is missed.
+        The first thing yielded is {"event": "watching"}: nothing after that is missed. Texts and
+        receipts, or `everything`: binds, refusals and switches too.
         """
         reader, writer = await self._open()
         try:
-            await _write(writer, {"do": "watch"})
+            await _write(writer, {"do": "watch", "everything": everything})
             await _answer(reader)
             yield {"event": "watching"}
             while line := await reader.readline():

@@ -103,20 +103,69 @@ def pbx(
 @app.command()
 def smsc(
     port: Annotated[int, typer.Option(help="SMPP port; 0: a free one.")] = 2775,
+    host: Annotated[str, typer.Option(help="Address to listen on; ::1 is IPv6.")] = "127.0.0.1",
     control_port: Annotated[
         int, typer.Option(help="Loopback port to watch it and to write as the handset; 0: any.")
     ] = 0,
+    page: Annotated[bool, typer.Option(help="A page to watch it, write and switch.")] = True,
+    page_port: Annotated[int, typer.Option(help="Loopback port of the page; 0: any.")] = 0,
     system_id: Annotated[str, typer.Option(help="Who may bind; empty: everybody.")] = "",
     password_file: Annotated[
         Path | None, typer.Option(help="File with the password of --system-id.")
     ] = None,
-    receipt_delay: Annotated[float, typer.Option(help="Seconds before a receipt.")] = 0.5,
+    account: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE: who else may bind. May be repeated.")
+    ] = None,
+    receipt_delay: Annotated[
+        str, typer.Option(help="Seconds before a receipt: 2, 1-3, 2~0.8 (skewed) or carrier.")
+    ] = "0.5",
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: misbehave from the start. Repeatable.")
+    ] = None,
+    list_faults: Annotated[bool, typer.Option(help="List the faults, and end.")] = False,
+    alphabet: Annotated[
+        str, typer.Option(help="What data_coding 0 means: gsm7, latin1, latin9, ascii, packed.")
+    ] = "gsm7",
+    seed: Annotated[int | None, typer.Option(help="Makes chance repeat itself.")] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Serve TLS with this certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The key of --tls-certificate.")] = None,
+    tls_clients: Annotated[
+        Path | None, typer.Option(help="Demand a client certificate of this authority.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="What happens, texts included, as JSON lines on stdout.")
+    ] = False,
     ready: Ready = None,
 ) -> None:
     """A carrier's SMSC, simulated: takes texts, sends receipts. Ctrl-C stops it."""
     from ari_app.cli import simulated_smsc
 
-    simulated_smsc.run(port, control_port, system_id, password_file, receipt_delay, ready)
+    if list_faults:
+        simulated_smsc.list_faults(Console())
+        return
+    simulated_smsc.run(
+        simulated_smsc.Rehearsal(
+            host=host,
+            port=port,
+            control_port=control_port,
+            page=page,
+            page_port=page_port,
+            system_id=system_id,
+            password_file=password_file,
+            accounts=account or (),
+            faults=fault or (),
+            receipt_delay=receipt_delay,
+            alphabet=alphabet,
+            seed=seed,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+            tls_clients=tls_clients,
+            as_json=as_json,
+            ready=ready,
+        )
+    )
 
 
 @app.command()

@@ -11,10 +11,22 @@ from pathlib import Path
 import pytest
 
 from smpp.address import Address
+from smpp.codec import encode
+from smpp.constants import Tag
 from smpp.control import ControlClient, ControlError, ControlServer
+from smpp.errors import CommandError
 from smpp.esme import Esme
-from smpp.pdu import DeliverSm, SubmitSm
+from smpp.pdu import (
+    AlertNotification,
+    DeliverSm,
+    EnquireLink,
+    GenericNack,
+    SubmitSm,
+    Unbind,
+    Unknown,
+)
 from smpp.simulator import Smsc
+from tests.support.raw_esme import bound
 
 HELLO = SubmitSm(
     source=Address.of("36200"),
@@ -159,3 +171,89 @@ async def test_a_watcher_does_not_keep_the_server_open(smsc: Smsc) -> None:
         async with asyncio.timeout(5.0):
             await server.aclose()
             assert [event async for event in watch] == []
+
+
+async def test_a_handset_writes_in_the_way_that_is_asked_for(
+    control: ControlClient, esme: Esme, received: list[DeliverSm]
+) -> None:
+    await control.mo("+33123456789", "36200", "x" * 200, concatenation="sar")
+    await control.mo("+33123456789", "36200", "5 €", alphabet="latin9", system_id="segue")
+    await control.mo("+33123456789", "36200", "ğ" * 100, national=["turkish"])
+    octets = {"do": "mo", "from": "+33123456789", "to": "36200", "octets": "00ff", "data_coding": 4}
+    await control.ask(octets)
+    assert received[0].tlv(Tag.SAR_TOTAL_SEGMENTS) == b"\2"
+    assert received[2].short_message == b"5 \xa4"
+    assert (received[3].data_coding, len(received)) == (0, 5)
+    assert (received[4].data_coding, received[4].short_message) == (4, b"\0\xff")
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ({"text": "2", "concatenation": "glue"}, "glue"),
+        ({"text": "2", "alphabet": "greek"}, "greek"),
+        ({"text": "2", "national": ["klingon"]}, "no such national table"),
+        ({"octets": "zz"}, "hexadecimal"),
+        ({"text": 2}, "no such command"),
+        ({"text": "2", "timeout": "long"}, "could not convert"),
+    ],
+)
+async def test_a_handset_that_cannot_write_so_is_told(
+    control: ControlClient, more: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ControlError, match=complaint):
+        await control.ask({"do": "mo", "from": "+33123456789", "to": "36200", **more})
+
+
+async def test_switches_and_counts_can_be_asked_for(control: ControlClient, esme: Esme) -> None:
+    await control.faults(refuse_status=0x45)
+    answer = await control.ask({"do": "faults"})
+    assert (answer["faults"]["refuse_status"], answer["faults"]["hex_ids"]) == (0x45, False)
+    with pytest.raises(CommandError):
+        await esme.submit(HELLO)
+    counts = await control.counts()
+    assert (counts["SubmitSm"], counts["refused"]) == (1, 1)
+
+
+async def test_who_wants_everything_sees_binds_and_switches(
+    smsc: Smsc, control: ControlClient
+) -> None:
+    events: list[str] = []
+    async with asyncio.timeout(5.0), contextlib.aclosing(control.watch(everything=True)) as watch:
+        async for event in watch:
+            events.append(event["event"])
+            if event["event"] == "watching":
+                await control.faults(silent=False)
+                async with bound(smsc.port):
+                    pass
+            if event["event"] == "connection_ended":
+                break
+    assert events == ["watching", "faults_changed", "bind", "connection_ended"]
+
+
+async def test_everything_on_demand_is_there_by_remote_control(
+    smsc: Smsc, control: ControlClient
+) -> None:
+    async with bound(smsc.port) as esme:
+        await control.ask({"do": "enquire"})
+        await esme.next(EnquireLink)
+        await control.ask({"do": "strange"})
+        await esme.next(Unknown)
+        await esme.next(Unknown)
+        await esme.next(GenericNack)
+        numbers = {"from": "+33123456789", "to": "36200"}
+        assert (await control.ask({"do": "flood", "count": 2, **numbers}))["receivers"] == 1
+        assert [(await esme.next(DeliverSm)).short_message for _ in range(2)] == [b"1", b"2"]
+        await control.ask({"do": "alert", **numbers})
+        await esme.next(AlertNotification)
+        frame = encode(EnquireLink(sequence=77))
+        await control.ask({"do": "raw", "octets": frame.hex()})
+        assert (await esme.next(EnquireLink)).sequence == 77
+        await control.ask({"do": "unbind"})
+        await esme.next(Unbind)
+        await control.ask({"do": "cut"})
+        assert len(await esme.reader.readexactly(8)) == 8
+    with pytest.raises(ControlError, match="a flood is"):
+        await control.ask({"do": "flood", "count": 0, **numbers})
+    with pytest.raises(ControlError):
+        await control.ask({"do": "outbind", "host": "127.0.0.1", "port": 1})

@@ -136,10 +136,12 @@ async def test_smpplib_is_refused_with_the_right_status(smsc: Smsc, status: int)
     assert refusal.value.args[1] == (status or Status.ESME_RINVPASWD)
 
 
-async def test_a_stranger_is_told_that_nobody_knows_him(smsc: Smsc) -> None:
-    smsc._accounts = {}
+async def test_a_stranger_is_told_that_nobody_knows_him() -> None:
+    smsc = Smsc(accounts={"another": "secret"})
+    await smsc.start()
     with pytest.raises(exceptions.PDUError) as refusal:
         await asyncio.to_thread(Foreigner(smsc.port).bind)
+    await smsc.aclose()
     assert refusal.value.args[1] == Status.ESME_RINVSYSID
 
 
@@ -150,7 +152,7 @@ async def test_garbage_from_an_esme_closes_its_connection_only(smsc: Smsc) -> No
     writer.close()
     await writer.wait_closed()
     reader, writer = await asyncio.open_connection("127.0.0.1", smsc.port)
-    writer.write(encode(Unknown(sequence=4, command_id=0x103, status=0)))
+    writer.write(encode(Unknown(sequence=4, command_id=0x10203, status=0)))
     writer.write(struct.pack(">IIII", 20, 4, 0, 5) + b"\0\1\1x")
     frames = FrameReader()
     answers = list(frames.feed(await reader.readexactly(32)))
