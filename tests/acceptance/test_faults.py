@@ -144,7 +144,7 @@ async def test_a_text_that_still_waited_when_the_service_died_is_sent_by_the_nex
     await house.handset.faults(throttle_first=1_000_000)
     try:
         caller = await promised(story)
-        await story.logged("waits")  # the carrier has said: not now
+        await story.logged("is throttled")  # the carrier has said: not now
         await house.kill()
     finally:
         await house.handset.faults(throttle_first=0)

@@ -35,6 +35,7 @@ from tests.support.workers import (
     soon,
     store_of,
 )
+from tests.unit.calls.call_story import FakeClock as CallClock
 
 _KILLS = 40
 _OUTAGE = 4.0  # seconds that a writer certainly waits for its server
@@ -254,8 +255,9 @@ async def test_a_call_whose_process_dies_ends_with_one_record(
     place: str, promised: bool, tmp_path: Path
 ) -> None:
     killed_at(place, "-m", "tests.support.doomed", "takes_a_call", tmp_path)
-    async with opened(tmp_path, clock := FakeClock()) as store:
-        clock.advance(10_000)  # later than anything of the call
+    # Later than anything of the call, and not so much later that the text is of no use any more.
+    async with opened(tmp_path, clock := FakeClock(CallClock().now())) as store:
+        clock.advance(10_000)
         agent = Agent(demo_bundle(), demo_intents(), clock, lambda: True)
         orphans = Orphans(store.bury, store, agent, RecordingMeter())
         for _ in range(2):
