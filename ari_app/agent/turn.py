@@ -19,6 +19,7 @@ from ari_app.conversation.events import (
     TextPromised,
 )
 from ari_app.conversation.identity import new_id
+from ari_app.conversation.message import Priority
 from ari_app.conversation.state import Conversation, apply
 from ari_app.handoff.record import make_record
 from ari_app.outbox.overdue import receipt_timer
@@ -32,6 +33,7 @@ from ari_app.understanding.words import choice
 
 #: Written while the person is refusing texts: the one confirmation that they may expect.
 _CONFIRMS_REFUSAL = "despite_refusal"
+_MINUTE = 60 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,26 +292,57 @@ class Agent:
         self, state: Conversation, number: str, then: Then, value: str
     ) -> tuple[TextPromised, Effect]:
         assert then.text is not None
-        now = self._clock.now()
-        message = new_id("msg", now, os.urandom(10))
         body = self._bundle.text(then.text, choice=value)
-        payload: dict[str, object] = {"to": number, "body": body}
+        more: dict[str, object] = {}
         if then.refuse and state.consent.get(then.refuse) is not False:
-            payload[_CONFIRMS_REFUSAL] = True
-        return (
-            TextPromised(message=message, template=then.text, to=number, body=body),
-            Effect("sms", message, now, payload),
-        )
+            more[_CONFIRMS_REFUSAL] = True
+        return self._promised(then.text, number, body, body, more)
 
     def _promise_code(self, number: str, template: str, code: str) -> tuple[TextPromised, Effect]:
         """The code is in what is sent, and in nothing that stays."""
-        now = self._clock.now()
-        message = new_id("msg", now, os.urandom(10))
         masked, body = (self._bundle.text(template, code=c) for c in (MASK, code))
-        return (
-            TextPromised(message=message, template=template, to=number, body=masked),
-            Effect("sms", message, now, {"to": number, "body": body}),
+        minutes = self._bundle.texts[template].valid or self._bundle.proofs.code_lasts
+        return self._promised(template, number, masked, body, {}, minutes=minutes, urgent=True)
+
+    def _promised(
+        self,
+        template: str,
+        number: str,
+        shown: str,
+        body: str,
+        more: dict[str, object],
+        *,
+        minutes: int | None = None,
+        urgent: bool = False,
+    ) -> tuple[TextPromised, Effect]:
+        """The event has the body that may be `shown`, the effect the one that is sent."""
+        now, text = self._clock.now(), self._bundle.texts[template]
+        message = new_id("msg", now, os.urandom(10))
+        minutes = minutes or text.valid
+        until = now + minutes * _MINUTE if minutes else None
+        priority = Priority.URGENT if urgent else text.priority
+        payload: dict[str, object] = {"to": number, "body": body, **more}
+        if text.purpose != "transactional":
+            payload["purpose"] = text.purpose
+        promised = TextPromised(
+            message=message,
+            template=template,
+            to=number,
+            body=shown,
+            message_class=text.message_class.value,
+            priority=priority.name.lower(),
+            valid_until=until,
         )
+        effect = Effect(
+            "sms",
+            message,
+            now,
+            payload,
+            message_class=text.message_class,
+            priority=priority,
+            until=until,
+        )
+        return promised, effect
 
     def _speech(self, state: Conversation, then: Then, question: str | None) -> tuple[Spoken, ...]:
         # A question that is asked again after a miss or a silence is asked in other words.

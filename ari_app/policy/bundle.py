@@ -12,6 +12,7 @@ import yaml
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
 from ari_app.policy.rules import Rule, read_rule
 
@@ -53,10 +54,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A template of a text message, and the question that it leaves open."""
+    """A template of a text message, the question that it leaves open, and how it is sent."""
 
     body: str
     question: str | None = None
+    purpose: str = "transactional"  # what the rules before the wire know it as
+    message_class: MessageClass = MessageClass.AT_MOST_ONCE
+    priority: Priority = Priority.NORMAL
+    valid: int | None = None  # minutes after which it is of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,7 @@ def _build(document: Mapping[str, Any], text: str) -> Bundle:
         keys={str(k): str(v) for k, v in document["keys"].items()},
         questions={k: _question(k, v) for k, v in document["questions"].items()},
         prompts={k: _wordings(v) for k, v in document["prompts"].items()},
-        texts={k: Text(str(v["body"]), v.get("question")) for k, v in document["texts"].items()},
+        texts={str(k): _text(str(k), v) for k, v in document["texts"].items()},
         rules=rules,
         topics=frozenset(r.then.topic for r in rules if r.then.topic),
         disclosure=str(document["greeting"]["disclosure"]),
@@ -177,6 +182,31 @@ def _question(name: str, value: Mapping[str, Any]) -> Question:
         raise ValueError(f"question {name}: code is true or false, not {code!r}")
     profile = str(value.get("profile", "digits" if code else "open"))
     return Question(str(value.get("prompt", name)), profile, choices, code)
+
+
+def _text(name: str, value: Mapping[str, Any]) -> Text:
+    known = {"body", "question", "purpose", "class", "priority", "valid"}
+    for key in value.keys() - known:
+        raise ValueError(f"text {name} has the unknown key {key!r}; known are {sorted(known)}")
+    valid = value.get("valid")
+    if valid is not None and (type(valid) is not int or not 1 <= valid <= 10_000):
+        raise ValueError(f"text {name}: valid cannot be {valid!r}: write minutes")
+    classes = {c.value: c for c in MessageClass}
+    priorities = {p.name.lower(): p for p in Priority}
+    try:
+        return Text(
+            body=str(value["body"]),
+            question=value.get("question"),
+            purpose=str(value.get("purpose", "transactional")),
+            message_class=classes[str(value.get("class", "at_most_once"))],
+            priority=priorities[str(value.get("priority", "normal"))],
+            valid=valid,
+        )
+    except KeyError as error:
+        if error.args[0] == "body":
+            raise
+        every = [*classes, *priorities]
+        raise ValueError(f"text {name}: {error.args[0]!r} is none of {', '.join(every)}") from None
 
 
 def _proofs(document: Mapping[str, Any]) -> Proofs:

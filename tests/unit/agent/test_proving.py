@@ -9,6 +9,7 @@ import pytest
 from ari_app.agent.proving import MASK
 from ari_app.agent.turn import Turn
 from ari_app.conversation.events import CodeTexted, CodeWrong, IdentityProved, TextPromised
+from ari_app.conversation.message import Priority
 from tests.unit.agent.test_turn import Talk
 
 
@@ -129,3 +130,13 @@ def test_the_record_tells_people_what_was_proved() -> None:
     talk.clock.advance(60 * 60)
     recorded, _ = talk.agent.hand_off("conv_1", talk.state, "to people", "asked")
     assert recorded.record["proofs"] == []
+
+
+def test_a_code_goes_first_and_not_when_it_is_of_no_use_any_more() -> None:
+    talk = Talk()
+    turn = talk.says("what is my balance")
+    (effect,) = turn.effects
+    assert effect.priority is Priority.URGENT
+    assert effect.until == talk.clock.now() + 10 * 60 * 1_000_000
+    (promised,) = (e for e in turn.events if isinstance(e, TextPromised))
+    assert (promised.priority, promised.valid_until) == ("urgent", effect.until)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
 from ari_app.policy.bundle import Bundle, Proofs, read_bundle
 from tests.support.bundle import demo_bundle, demo_text
@@ -342,3 +343,32 @@ def test_a_code_that_could_not_be_given_is_noticed(
 
     with pytest.raises(BundleError, match=sentence):
         small(changed)
+
+
+def test_a_text_may_say_how_it_is_sent() -> None:
+    def changed(document: dict[str, Any]) -> None:
+        document["texts"]["hours"] |= {
+            "purpose": "marketing",
+            "class": "reconcile",
+            "priority": "bulk",
+            "valid": 90,
+        }
+
+    text = small(changed).texts["hours"]
+    assert (text.purpose, text.valid) == ("marketing", 90)
+    assert (text.message_class, text.priority) == (MessageClass.RECONCILE, Priority.BULK)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("class", "twice", "'twice' is none of at_most_once"),
+        ("priority", "high", "'high' is none of"),
+        ("valid", 0, "valid cannot be 0: write minutes"),
+        ("valid", "1h", "valid cannot be '1h'"),
+        ("color", "red", "unknown key 'color'"),
+    ],
+)
+def test_a_text_that_cannot_be_sent_so_is_noticed(key: str, value: object, sentence: str) -> None:
+    with pytest.raises(BundleError, match=sentence):
+        small(lambda document: document["texts"]["hours"].update({key: value}))
