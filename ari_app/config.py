@@ -41,6 +41,13 @@ class Pbx(Section):
     transport: Literal["auto", "websocket", "http"] = Field(
         "auto", description="how commands travel; `auto` falls back to HTTP on Asterisk < 22.5"
     )
+    patience: float = Field(
+        4.0,
+        ge=1,
+        le=10,
+        description="seconds without any event, though asked for, after which the link is made "
+        "anew",
+    )
 
 
 class Ami(Section):
@@ -59,6 +66,32 @@ class Agi(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on; keep it on loopback")
     port: int = Field(4573, ge=0, le=65535, description="port to listen on; 0: no FastAGI")
+    deadline: float = Field(
+        4.0, gt=0.5, le=30, description="seconds for one question; less than SEGUE_AGI_LIMIT"
+    )
+    most: int = Field(64, ge=1, le=1000, description="questions at once; more are turned away")
+
+
+class Watchdog(Section):
+    """The watchdog, which moves the callers of a dead application; needs [ami]."""
+
+    application: str = Field(
+        "",
+        pattern=r"^(.+:[0-9]{1,5})?$",
+        description="host:port where FastAGI of the application answers; empty: as of [agi]",
+    )
+    context: str = Field(
+        "app-down",
+        pattern=r"^[A-Za-z0-9_-]{1,79}$",
+        description="context of the dialplan to which callers are moved, extension s",
+    )
+    interval: float = Field(0.5, ge=0.1, le=5, description="seconds between two looks")
+    grace: float = Field(
+        2.0, ge=0.5, le=60, description="seconds that nobody may listen before callers are moved"
+    )
+    hang: float = Field(
+        10.0, ge=2, le=600, description="seconds without an answer before callers are moved"
+    )
 
 
 class Media(Section):
@@ -87,7 +120,36 @@ class Speech(Section):
         None, description="folder of a Vosk model, 8 or 16 kHz; unset: the mini model (demo only)"
     )
     workers: int = Field(0, ge=0, le=64, description="ASR worker processes; 0: one for each core")
+    spare: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="workers more that wait with the model loaded, and take over at once when one "
+        "dies; of use above all beside a single worker, or a model that loads slowly",
+    )
     deadline: float = Field(2.0, gt=0, description="seconds a worker has to finish a turn")
+    hang: float = Field(
+        1.0,
+        gt=0,
+        description="seconds after which a worker that gives no sign of life is replaced; at most "
+        "`deadline` counts",
+    )
+    behind: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="seconds of a call's audio that may wait for its worker; the rest is dropped",
+    )
+    remote: str = Field(
+        "",
+        pattern=r"^(wss?://[^\s/@?#]+(/[^\s?#]*)?)?$",
+        description="a vosk-server that hears instead of workers here, such as ws://10.0.0.7:2700; "
+        "`model_path` and `workers` are of no use then",
+    )
+    remote_rate: Literal[8000, 16000] = Field(
+        16000,
+        description="Hz of the audio that the server gets; not less than its model is made for",
+    )
     pause: float = Field(
         0.55, gt=0.1, le=3, description="seconds of silence that end a turn to an open question"
     )
@@ -115,6 +177,22 @@ class Calls(Section):
     """Live calls."""
 
     most: int = Field(50, ge=1, description="calls at once; more go to the dialplan as `overload`")
+    capacity: Path | None = Field(
+        None,
+        description="file of `segue bench capacity`; if it says less than `most`, that counts",
+    )
+    headroom: float = Field(
+        0.2, ge=0, le=0.9, description="share of the measured capacity that is kept free"
+    )
+    per_caller: int = Field(0, ge=0, description="calls of one number at once; 0: any")
+    per_trunk: int = Field(0, ge=0, description="calls of one trunk endpoint at once; 0: any")
+    adoption: float = Field(
+        10.0,
+        ge=0,
+        le=60,
+        description="seconds in which a worker may go on with the calls of one that died, before "
+        "their records are closed",
+    )
     no_input: float = Field(6.0, gt=0.5, description="seconds of silence that are an answer")
     region: str = Field(
         "US", description="ISO country that callers' national numbers are read in; empty: none"
@@ -339,6 +417,26 @@ class Handoff(Section):
     )
 
 
+class Probe(Section):
+    """Synthetic calls that try the whole path: by hand, or at intervals by the service."""
+
+    every: float = Field(
+        0.0, ge=0, description="seconds from one synthetic call to the next; 0: none"
+    )
+    sip: str = Field("127.0.0.1:5060", description="host:port where the PBX takes SIP over UDP")
+    number: str = Field("", description="number to dial, one that leads to us")
+    caller: str = Field(
+        "+12025550190",
+        description="number to call from; give it to nobody else: it marks these calls",
+    )
+    say: tuple[str, ...] = Field(
+        ("i would like to reschedule my appointment",),
+        description="what is said, a sentence or one key for each turn; never what leads to a text",
+    )
+    voice: str = Field("f4", description="espeak-ng variant of the caller")
+    limit: float = Field(90.0, gt=0, le=600, description="seconds that a synthetic call may take")
+
+
 class Telemetry(Section):
     """Logs and metrics."""
 
@@ -358,6 +456,7 @@ class Settings(BaseSettings):
     pbx: Pbx = Pbx()
     ami: Ami = Ami()
     agi: Agi = Agi()
+    watchdog: Watchdog = Watchdog()
     media: Media = Media()
     speech: Speech = Speech()
     voice: Voice = Voice()
@@ -370,6 +469,7 @@ class Settings(BaseSettings):
     sms: Sms = Sms()
     sending: Sending = Sending()
     handoff: Handoff = Handoff()
+    probe: Probe = Probe()
     telemetry: Telemetry = Telemetry()
 
     @classmethod

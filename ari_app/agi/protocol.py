@@ -12,7 +12,7 @@ MAX_HEADERS = 128
 
 _HEADER = re.compile(r"(agi_[a-z0-9_]{1,64}): ?(.*)")
 _REPLY = re.compile(r"([0-9]{3})([ -])(?:result=(\S*)(?: \((.*)\))?.*|.*)")
-_SCRIPT = re.compile(r"[a-z][a-z_]{0,31}")
+_SCRIPT = re.compile(r"[a-z][a-z_-]{0,31}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -32,7 +32,7 @@ class AgiRequest:
     @property
     def caller(self) -> str:
         """The first argument of AGI(), else the caller's number; "" if it is withheld."""
-        number = self._argument(1) or self._known("agi_callerid")
+        number = self.argument(1) or self._known("agi_callerid")
         # PJSIP leaves the user part of the From there, which is a word when it is withheld.
         return number if any(c.isdigit() for c in number) else ""
 
@@ -40,10 +40,19 @@ class AgiRequest:
     def did(self) -> str:
         """The second argument of AGI(), else the number that was dialled."""
         # In a subroutine agi_extension is `s`; agi_dnid stays what was dialled.
-        return self._argument(2) or self._known("agi_dnid") or self._known("agi_extension")
+        return self.argument(2) or self._known("agi_dnid") or self._known("agi_extension")
 
-    def _argument(self, number: int) -> str:
-        return self.headers.get(f"agi_arg_{number}", "")
+    @property
+    def unique(self) -> str:
+        """Asterisk's id of the channel, another one for each call; "" if it does not say."""
+        return self._known("agi_uniqueid")
+
+    def argument(self, number: int) -> str:
+        """What AGI() was given behind the address, from 1 on; "" if there is no such argument.
+
+        The first is the caller, the second the DID; what a use needs besides comes from 3 on.
+        """
+        return self.headers.get(f"agi_arg_{number}", "").strip()
 
     def _known(self, name: str) -> str:
         value = self.headers.get(name, "")

@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from ari_app.agent.turn import Agent
+from ari_app.agi.callers import Callers, Reach
 from ari_app.agi.server import AgiServer
+from ari_app.agi.uses import uses
 from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
@@ -31,7 +33,6 @@ from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
 from ari_app.calls.session import Instruments
 from ari_app.config import Settings, read_secret
-from ari_app.conversation.identity import E164
 from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.jobs.leases import Leaseholder
@@ -42,6 +43,7 @@ from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
+from ari_app.policy.bundle import Bundle
 from ari_app.ports import Fence
 from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
@@ -148,7 +150,7 @@ class Service:
         )
         await self._background(store, leases, ticker, gateway, agent, premises.privacy.erasure)
         await self._supervise()
-        await self._serve_agi(store, key)
+        await self._serve_agi(store, bundle, gateway, key)
 
         rate, pause = recognisers.rate, settings.speech.pause
         calls = Calls(lambda: Turns(rate, pause), settings.calls.most)
@@ -443,23 +445,30 @@ class Service:
         supervision.start()
         self._stack.push_async_callback(supervision.aclose)
 
-    async def _serve_agi(self, store: EventStore, key: bytes) -> None:
-        agi = self._settings.agi
+    async def _serve_agi(
+        self, store: EventStore, bundle: Bundle, gateway: Carriers | NoCarrier, key: bytes
+    ) -> None:
+        settings, agi = self._settings, self._settings.agi
         if not agi.port:
             return
-        region = self._settings.calls.region or None
-
-        persons = Persons(store, self._clock)
-
-        async def consent(caller: str, _did: str) -> str:
-            number = E164.read(caller, region)
-            stream = await persons.latest(number.subject(key)) if number else None
-            if stream is None:
-                return "unknown"
-            given = (await store.state(stream)).consent.get("texts")
-            return {True: "granted", False: "denied", None: "unknown"}[given]
-
-        server = AgiServer(agi.host, agi.port, {"consent": consent})
+        rules = sending.rules(settings)
+        callers = Callers(
+            store,
+            self._clock,
+            key,
+            region=settings.calls.region or None,
+            language=bundle.language,
+            outs=store.suppressions(),
+            sender=settings.sms.source,
+        )
+        table = uses(
+            callers,
+            bundle,
+            Reach(rules.countries, rules.refused_kinds),
+            lambda: gateway.up,
+            settings.sms.receipt_patience,
+        )
+        server = AgiServer(agi.host, agi.port, table, deadline=agi.deadline, most=agi.most)
         try:
             await server.start()
         except OSError as error:

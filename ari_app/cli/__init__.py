@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
 from ari_app.cli.optout_app import optout_app
 from ari_app.cli.sms import sms_app
@@ -34,6 +35,7 @@ audit_app = typer.Typer(help="The log: is it what was written?", no_args_is_help
 app.add_typer(audit_app, name="audit")
 app.add_typer(log_app, name="log")
 app.add_typer(store_app, name="store")
+app.command("dialplan")(write_dialplan)
 app.add_typer(sms_app, name="sms")
 app.add_typer(optout_app, name="optout")
 
@@ -98,6 +100,21 @@ def pbx(
     from ari_app.cli import private_pbx
 
     private_pbx.run(home, ready)
+
+
+@app.command("watchdog")
+def watch(
+    config: Config = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One look, nothing is moved; status 1: not all is well.")
+    ] = False,
+    as_json: AsJson = False,
+    ready: Ready = None,
+) -> None:
+    """Beside the service, in a process of its own: when it dies, move its callers to people."""
+    from ari_app.cli import watchdog
+
+    raise typer.Exit(watchdog.run(config, ready, once, as_json))
 
 
 @app.command()

@@ -115,6 +115,8 @@ def row(event: Event) -> tuple[str, str, str]:
             return "caller", "asked for help", event.word
         case e.RevocationHeard():
             return "caller", "may want no more texts: a person must look", event.pattern
+        case e.CallBackRequested():
+            return "caller", "wants to be called back", f"{event.callback}, {event.reason}"
         case e.CallLeft():
             return "call", f"back to the dialplan: {event.exit}", event.reason
         case e.CallEnded():

@@ -365,6 +365,18 @@ class RevocationHeard:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallBackRequested:
+    """Somebody wants to be called at `due` (UTC microseconds) or later, and was promised it."""
+
+    callback: str
+    number: str = field(metadata=_IDENTITY)
+    did: str
+    due: int
+    reason: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallLeft:
     """The call went back to the dialplan; `exit` is SEGUE_EXIT there."""
 
@@ -532,6 +544,7 @@ Event = (
     | OptedIn
     | HelpAsked
     | RevocationHeard
+    | CallBackRequested
     | CallLeft
     | CallEnded
     | HandoffRecorded

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from ari_app.conversation.events import (
     AgentSpoke,
     CallAnswered,
+    CallBackRequested,
     CallEnded,
     CallerSilent,
     CallerSpoke,
@@ -108,6 +109,7 @@ class Conversation:
     choices: Mapping[str, str] = field(default_factory=dict)
     messages: Mapping[str, Message] = field(default_factory=dict)
     handoffs: Mapping[str, str] = field(default_factory=dict)
+    callbacks: Mapping[str, int] = field(default_factory=dict)  # promised: when each is due
     last_intent: str | None = None
     verification: Verification = field(default_factory=Verification)
     preferences: Mapping[str, Preference] = field(default_factory=dict)
@@ -203,6 +205,8 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case CallLeft(call=call) | CallEnded(call=call):
             # The end of a call may be told when the next one is on the line.
             return _but(state, on_the_line=None) if state.on_the_line == call else state
+        case CallBackRequested(callback=callback, due=due):
+            return _but(state, callbacks={**state.callbacks, callback: due})
         case HandoffRecorded(handoff=handoff):
             return _handoff(state, handoff, "recorded")
         case HandoffAcknowledged(handoff=handoff):

@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from asterisk.private import PrivateAsterisk
-from tests.support.pbx import PATIENCE, Ami, setting
+from tests.dialplan.fastagi import fastagi
+from tests.support.pbx import Ami, setting
 
 pytestmark = pytest.mark.usefixtures("hurried")
-
-
-@contextmanager
-def fastagi(pbx: PrivateAsterisk, *commands: str, hang: bool = False) -> Iterator[None]:
-    """A server that says these commands to one caller and closes, or says nothing for ever."""
-    host, _, port = pbx.agi.partition(":")
-    with socket.create_server((host, int(port))) as server:
-        server.settimeout(PATIENCE)
-        over = threading.Event()
-
-        def serve() -> None:
-            line, _ = server.accept()
-            with line, line.makefile("rw", encoding="utf-8", newline="\n") as talk:
-                while talk.readline().strip():  # the agi_ lines end with an empty one
-                    pass
-                for command in commands:
-                    talk.write(command + "\n")
-                    talk.flush()
-                    talk.readline()
-                if hang:
-                    over.wait(PATIENCE)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
 
 
 def consent_of_a_caller(pbx: PrivateAsterisk, ami: Ami) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import aiohttp
 import pytest
 
 from asterisk.private import PrivateAsterisk
-from tests.support.pbx import PATIENCE, Ami, eventually, hang_up_everything, setting
+from tests.dialplan.application import Application, forgotten, registered
+from tests.support.pbx import Ami, eventually, setting
 
 DID = "+33123456789"
 
@@ -21,53 +18,11 @@ def call(pbx: PrivateAsterisk, did: str = DID, context: str = "from-carrier") ->
     pbx.cli(f"channel originate Local/{did}@{context}/n application Wait 60")
 
 
-class Application:
-    """The least that registers under a name, sees calls come, and sends them on."""
-
-    def __init__(
-        self, pbx: PrivateAsterisk, http: aiohttp.ClientSession, ws: aiohttp.ClientWebSocketResponse
-    ) -> None:
-        self._url, self._http, self._ws = pbx.ari_url, http, ws
-
-    async def event(self, kind: str) -> Any:
-        while True:
-            event = await self._ws.receive_json(timeout=PATIENCE)
-            if event["type"] == kind:
-                return event
-
-    async def get(self, channel: str, variable: str) -> str:
-        url = f"{self._url}/channels/{channel}/variable"
-        async with self._http.get(url, params={"variable": variable}) as answer:
-            return str((await answer.json())["value"])
-
-    async def set(self, channel: str, variable: str, value: str) -> None:
-        url = f"{self._url}/channels/{channel}/variable"
-        async with self._http.post(url, params={"variable": variable, "value": value}) as answer:
-            assert answer.status == 204
-
-    async def leave(self, channel: str, reason: str) -> None:
-        if reason:
-            await self.set(channel, "SEGUE_EXIT", reason)
-        async with self._http.post(f"{self._url}/channels/{channel}/continue") as answer:
-            assert answer.status == 204
-
-
-@asynccontextmanager
-async def registered(pbx: PrivateAsterisk) -> AsyncIterator[Application]:
-    account = base64.b64encode(f"{pbx.ari_user}:{pbx.ari_password}".encode()).decode()
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Basic {account}"}) as http,
-        http.ws_connect(f"{pbx.ari_url}/events", params={"app": pbx.app}) as ws,
-    ):
-        yield Application(pbx, http, ws)
-
-
 @pytest.fixture
 async def application(pbx: PrivateAsterisk) -> AsyncIterator[Application]:
     async with registered(pbx) as application:
         yield application
-    hang_up_everything(pbx)  # Asterisk keeps the name while the application has calls
-    eventually(lambda: pbx.app not in pbx.cli("ari show apps"), "the application is forgotten")
+    forgotten(pbx)
 
 
 # -- without the application ------------------------------------------------------------------

@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from ari_app.agi.server import AgiServer
+from ari_app.agi.protocol import AgiRequest
+from ari_app.agi.server import AgiServer, Answer, Use
+from ari_app.ami.vigil import Sign
+from ari_app.ami.watchdog import sign_of_life
 
 PATIENCE = 5.0
 BLOCK = (
@@ -42,11 +45,12 @@ async def serve() -> AsyncIterator[Serve]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(
-            answer: Callable[[str, str], Awaitable[str]] = granted,
+            answer: Use | Answer = granted,
             deadline: float = 3.0,
             most: int = 64,
+            script: str = "consent",
         ) -> AgiServer:
-            server = AgiServer("127.0.0.1", 0, {"consent": answer}, deadline=deadline, most=most)
+            server = AgiServer("127.0.0.1", 0, {script: answer}, deadline=deadline, most=most)
             await server.start()
             stack.push_async_callback(server.aclose)
             return server
@@ -99,6 +103,70 @@ async def eventually(condition: Callable[[], object]) -> None:
             if condition():
                 return
             await asyncio.sleep(0.01)
+
+
+class Menu:
+    """A use that sets two variables, from what the dialplan gave it."""
+
+    unknown = {"SEGUE_DISH_SIZE": "", "SEGUE_DISH": "unknown"}
+    deadline = 2.0
+
+    async def answer(self, request: AgiRequest) -> dict[str, str]:
+        word, size = request.argument(3), request.argument(4)
+        return {"SEGUE_DISH": word, **({"SEGUE_DISH_SIZE": size} if size else {})}
+
+
+async def what_is_set(server: AgiServer, block: bytes) -> list[bytes]:
+    async with connected(server) as pbx:
+        pbx.say(block)
+        heard = []
+        while command := await pbx.hear():
+            heard.append(command)
+            pbx.say(b"200 result=1\n")
+        return heard
+
+
+ORDER = BLOCK.replace(b"script: consent", b"script: dish-of-day")
+
+
+@pytest.mark.parametrize(
+    ("said", "word", "size"),
+    [
+        (b"agi_arg_3: soup\nagi_arg_4: L\n", b"soup", b"L"),
+        (b"agi_arg_3: soup\n", b"soup", b""),
+        (b"agi_arg_3: Soup, please\nagi_arg_4: L\n", b"unknown", b""),
+        (b'agi_arg_3: soup\nagi_arg_4: "L\n', b"unknown", b""),
+        (b"", b"unknown", b""),
+    ],
+)
+async def test_several_variables_are_set_the_deciding_one_last_or_all_are_unknown(
+    serve: Serve, said: bytes, word: bytes, size: bytes
+) -> None:
+    server = await serve(Menu(), script="dish-of-day")
+    assert await what_is_set(server, ORDER[:-1] + said + b"\n") == [
+        b'SET VARIABLE SEGUE_DISH_SIZE "' + size + b'"\n',
+        b'SET VARIABLE SEGUE_DISH "' + word + b'"\n',
+    ]
+
+
+async def test_a_use_has_a_deadline_of_its_own(serve: Serve) -> None:
+    class Slow(Menu):
+        deadline = 0.1
+
+        async def answer(self, request: AgiRequest) -> dict[str, str]:
+            await asyncio.Event().wait()
+            return {}
+
+    server = await serve(Slow(), deadline=60.0, script="dish-of-day")
+    async with asyncio.timeout(PATIENCE):
+        assert b"unknown" in (await what_is_set(server, ORDER))[-1]
+
+
+async def test_a_watchdog_hears_that_it_is_alive(serve: Serve) -> None:
+    server = await serve()
+    assert await sign_of_life("127.0.0.1", server.port) is Sign.ALIVE
+    await server.aclose()
+    assert await sign_of_life("127.0.0.1", server.port) is Sign.GONE
 
 
 async def test_a_known_caller_gets_the_answer(serve: Serve) -> None:
@@ -204,11 +272,42 @@ async def test_a_flood_is_turned_away_and_then_all_is_well(
             silent.say(b"agi_network: yes\n")
         await eventually(lambda: server.connections == 3)
         async with connected(server) as fourth:
-            assert await fourth.until_closed() == b""
+            assert await fourth.until_closed() == b'VERBOSE "segue is busy" 1\n'
+            # A watchdog must not take a flood for death.
+            assert await sign_of_life("127.0.0.1", server.port) is Sign.ALIVE
         assert server.connections == 3
     await eventually(lambda: server.connections == 0)
     assert await what_a_caller_gets(server) == b'SET VARIABLE SEGUE_CONSENT "granted"\n'
     assert "turned away" in caplog.text
+
+
+async def test_who_says_nothing_is_cut_off_sooner_than_who_waits_for_an_answer() -> None:
+    async def slow(_caller: str, _did: str) -> str:
+        await asyncio.sleep(0.5)
+        return "granted"
+
+    server = AgiServer("127.0.0.1", 0, {"consent": slow}, greeting=0.2)
+    await server.start()
+    try:
+        async with connected(server) as half, asyncio.timeout(2.0):
+            half.say(b"agi_network: yes\n")
+            await half.until_closed()
+        assert await what_a_caller_gets(server) == b'SET VARIABLE SEGUE_CONSENT "granted"\n'
+    finally:
+        await server.aclose()
+
+
+async def test_a_flood_does_not_fill_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    server = await serve()
+    for _ in range(50):
+        async with connected(server) as stranger:
+            stranger.say(b"GET / HTTP/1.1\n\n")
+            await stranger.until_closed()
+    assert 1 <= caplog.text.count("does not speak AGI") < 25
+    assert await what_a_caller_gets(server) == b'SET VARIABLE SEGUE_CONSENT "granted"\n'
 
 
 async def test_closing_ends_a_script_that_is_running(serve: Serve) -> None:

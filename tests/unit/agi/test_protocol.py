@@ -47,6 +47,20 @@ def test_arguments_of_the_dialplan_win() -> None:
     assert (request.caller, request.did) == ("+331", "200")
 
 
+def test_what_a_use_needs_besides_comes_behind_caller_and_did() -> None:
+    said = b"\nagi_uniqueid: pbx-17.4\nagi_arg_1: \nagi_arg_2: \nagi_arg_3: hours\n\n"
+    request = protocol.parse_request(BLOCK.replace(b"\n\n", said))
+    assert (request.caller, request.did) == ("+15551230000", "1000")
+    assert [request.argument(n) for n in (3, 4)] == ["hours", ""]
+    assert request.unique == "pbx-17.4"
+    assert protocol.parse_request(BLOCK).unique == ""
+
+
+def test_a_script_may_have_a_hyphen() -> None:
+    block = BLOCK.replace(b"script: consent", b"script: open-conversation")
+    assert protocol.parse_request(block).script == "open-conversation"
+
+
 @pytest.mark.parametrize("script", [b"", b"../etc", b"a b", b"CONSENT", b"c" * 99, b"//[", b"\xff"])
 def test_a_strange_script_has_no_name(script: bytes) -> None:
     block = BLOCK.replace(b"script: consent", b"script: " + script)
