@@ -101,7 +101,7 @@ def collect_seldom() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(5_000, 10, 10)
 
 
 def cpu_seconds(pid: int) -> tuple[float, float]:
