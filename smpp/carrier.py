@@ -50,6 +50,7 @@ def limits(profile: Profile) -> Limits:
         drain_timeout=session.drain_timeout,
         rate=session.rate or None,
         throttle_patience=session.throttle_patience,
+        throttled=profile.statuses.throttled,
     )
 
 

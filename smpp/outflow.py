@@ -240,13 +240,13 @@ class Outflow:
         del self._behind[text.recipient]
 
     def _take_back(self, now: float) -> None:
-        """Queue again what was thrown back, and slow down, unless its time is up."""
+        """Slow down, and queue again what was thrown back, unless its time is up."""
         thrown, self._thrown = self._thrown, []
         for text, index, written, status in thrown:
+            self._pace.throttled(written, now)
             if now < text.repeat_until:
                 text.deadline = text.repeat_until
                 self._sweep_at = min(self._sweep_at, text.deadline)
-                self._pace.throttled(written, now)
                 text.thrown[index] = status
                 insort(text.unsent, index)
                 self.waiting += 1

@@ -181,7 +181,10 @@ def _read_hosts(raw: object) -> tuple[Host, ...]:
 HOSTS = Kind(
     'a list of different hosts with ports, such as ["smsc.example:2775", "[2001:db8::1]:2775"]',
     _read_hosts,
-    lambda value: len(set(value)) == len(value) and all(0 < h.port < 65536 for h in value),
+    lambda value: (
+        len(set(value)) == len(value)
+        and all(_HOST.fullmatch(str(host)) and 0 < host.port < 65536 for host in value)
+    ),
     lambda value: _list(_toml(str(host)) for host in value),
 )
 

@@ -23,7 +23,7 @@ from smpp.pool import Pool
 from smpp.profile import Profile
 from smpp.profile_keys import ProfileError
 from smpp.profile_kinds import Host
-from smpp.profile_sections import Binds, Mode, Reconnect, Session, Tls
+from smpp.profile_sections import Binds, Mode, Reconnect, Session, Statuses, Tls
 from smpp.receipt import is_receipt
 from smpp.segmentation import split
 from smpp.simulator import Faults, Smsc
@@ -309,6 +309,8 @@ def test_limits_and_pauses_are_those_of_the_profile() -> None:
     assert (made.response_timeout, made.connect_timeout) == (3.0, 4.0)
     assert (made.handler_timeout, made.drain_timeout, made.throttle_patience) == (5.0, 6.0, 8.0)
     assert carrier.limits(Profile()).rate is None
+    too_fast = Profile(statuses=Statuses(throttled=frozenset({0x58, 0x410})))
+    assert carrier.limits(too_fast).throttled == frozenset({0x58, 0x410})
     pauses = carrier.backoff(demands)
     assert (pauses.first, pauses.longest, pauses.held) == (2.0, 9.0, 33.0)
     assert (pauses.refused, pauses.healthy_after) == (99.0, 11.0)

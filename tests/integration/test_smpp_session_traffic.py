@@ -197,13 +197,13 @@ async def test_a_carrier_has_its_own_word_for_too_fast() -> None:
     assert len(peer.submits) == 2
 
 
-async def test_without_patience_the_caller_is_told_of_throttling() -> None:
+async def test_without_patience_the_caller_is_told_of_throttling_and_the_bind_slows_down() -> None:
     peer = Peer()
     peer.status_of = lambda pdu: Status.ESME_RMSGQFUL
     async with bound(peer) as esme:
         with pytest.raises(Throttled):
             await esme.submit(SubmitSm())
-        assert esme.rate is None
+        assert esme.rate == 5.0
     assert len(peer.submits) == 1
 
 

@@ -196,13 +196,13 @@ def test_throttling_is_borne_until_the_texts_own_deadline() -> None:
     assert story.go(10.0) == []
 
 
-def test_whoever_does_not_wait_is_told_at_once_and_slows_nobody_down() -> None:
+def test_whoever_does_not_wait_is_told_at_once_and_the_bind_is_slower_all_the_same() -> None:
     story = Story(rate=100.0)
     story.add("x", "x1", repeat_until=0.0)
     story.answer("x1", THROTTLED)
     story.go()
     assert story.outbox.all("refused") == [("x1", THROTTLED)]
-    assert story.pace.rate == 100.0
+    assert story.pace.rate == 50.0
 
 
 def test_a_text_is_not_begun_after_its_deadline() -> None:
