@@ -303,7 +303,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The carrier wants it later (ESME_RTHROTTLED, ESME_RMSGQFUL), which is no failed attempt."""
+    """Later, and no failed attempt: too fast (ESME_RTHROTTLED, ESME_RMSGQFUL), or nobody is up."""
 
     pause: float = 1.0  # seconds
 
@@ -372,6 +372,7 @@ class Receipt:
     id: str  # the SMSC's message id, verbatim
     state: str  # SMPP 3.4 appendix B text: DELIVRD, UNDELIV, EXPIRED, REJECTD, ENROUTE, …
     error: str  # "000" or "" if none
+    asked: bool = False  # said by query_sm: the id is that of submit_sm_resp, whatever receipts do
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ class Receipts:
         rules = self._wire.rules(link)
         self._second_look(link, rules)
         known = self._match(link, receipts, rules)
-        self._hold(link, [r for r, there in zip(receipts, known, strict=True) if not there])
+        held = [r for r, there in zip(receipts, known, strict=True) if not (there or r.asked)]
+        self._hold(link, held)
         rules.keep(link)
         return known
 
@@ -69,16 +70,19 @@ class Receipts:
 
     def _match(self, link: Link, receipts: Sequence[Receipt], rules: Rules) -> list[bool]:
         """Append those whose text is known; which these are."""
-        owners: dict[tuple[str, str], tuple[Owner, IdRule | None]] = {}
+        owners: dict[tuple[str, str, bool], tuple[Owner, IdRule | None]] = {}
         for carrier in {receipt.carrier for receipt in receipts}:
-            ids = {receipt.id for receipt in receipts if receipt.carrier == carrier}
+            ids = {r.id for r in receipts if r.carrier == carrier and not r.asked}
             for id, found in self._wire.owners(link, carrier, ids, rules).items():
-                owners[carrier, id] = found
+                owners[carrier, id, False] = found
+            asked = {r.id for r in receipts if r.carrier == carrier and r.asked}
+            for id, owner in self._wire.verbatim(link, carrier, asked).items():
+                owners[carrier, id, True] = owner, None
         writes: list[Write] = []
         proofs: list[tuple[str, IdRule | None]] = []
         known: list[bool] = []
         for receipt in receipts:
-            there = owners.get((receipt.carrier, receipt.id))
+            there = owners.get((receipt.carrier, receipt.id, receipt.asked))
             known.append(there is not None)
             if there is not None:
                 owner, proof = there

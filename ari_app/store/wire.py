@@ -104,6 +104,9 @@ class Wire:
         self._plain = f"""
             SELECT id, id, message, stream, 0 FROM wire
             WHERE carrier = ? AND {engine.any_of("id")} AND folded IS NULL"""
+        self._verbatim = f"""
+            SELECT id, message, stream, coalesce(at, 0) FROM wire
+            WHERE carrier = ? AND {engine.any_of("id")}"""
         # Two SELECTs, since with OR a database may read the whole table.
         self._early = f"""
             SELECT number, id, state, error, folded FROM early_receipt
@@ -149,6 +152,11 @@ class Wire:
             for id, *row in link.rows(self._plain, (carrier, self._listed(lost))):
                 found[id] = Owner(*row), None
         return found
+
+    def verbatim(self, link: Link, carrier: str, ids: AbstractSet[str]) -> dict[str, Owner]:
+        """The text of each id of submit_sm_resp, as far as it is known."""
+        rows = link.rows(self._verbatim, (carrier, self._listed(ids))) if ids else ()
+        return {row[0]: Owner(*row) for row in rows}
 
     def early(
         self, link: Link, responses: Iterable[tuple[str, Sequence[str]]], now: int
