@@ -27,6 +27,7 @@ from ari_app.ports import (
     SeveralCarriers,
     SmsGateway,
     Store,
+    Throttled,
     failpoint,
 )
 
@@ -181,7 +182,9 @@ class TextSender:
     def _settle(self, job: Job, outcome: Outcome) -> str:
         settled = after(job, outcome.fate, self._clock.now(), self._retry, self._patience)
         said = status(settled, outcome)
-        if not isinstance(outcome.fate, Accepted):
+        if isinstance(outcome.fate, Throttled):
+            logger.debug("message %s goes again in %g s", job.id, outcome.fate.pause)
+        elif not isinstance(outcome.fate, Accepted):
             logger.info("message %s is %s: %s", job.id, said, outcome.fate)
         elif logger.isEnabledFor(logging.DEBUG):
             masked = E164(str(job.payload["to"])).masked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Sequence
 
@@ -21,7 +20,10 @@ from ari_app.ports import (
 from ari_app.sms.gateway import SmppGateway
 from smpp.routing import Health, NoRoute, Pulse, Route, Routing
 
-logger = logging.getLogger(__name__)
+# Seconds between looks for a carrier of a text whose carriers are all down or paused.
+_AWAY = 5.0
+# Seconds that the others have, when one is up, to be asked by price and not by who was first.
+_MOMENT = 1.0
 
 
 class Carriers:
@@ -49,7 +51,10 @@ class Carriers:
 
     @property
     def room(self) -> int:
-        """See the port: the next texts may all be for the fullest of those that are up."""
+        """See the port: the next texts may all be for the fullest of those that are up.
+
+        Also of those that are paused: only a claim can say that they are paused no longer.
+        """
         return min((gateway.room for gateway in self._gateways.values() if gateway.up), default=0)
 
     @property
@@ -67,9 +72,18 @@ class Carriers:
             gateway.start()
 
     async def wait_up(self, timeout: float) -> None:
-        """Return when all are bound; TimeoutError if none is by then."""
-        waits = (gateway.wait_up(timeout) for gateway in self._gateways.values())
-        await asyncio.gather(*waits, return_exceptions=True)
+        """Return when all are bound, or a moment after one that sends; TimeoutError if none is."""
+        waits = {asyncio.create_task(g.wait_up(timeout)) for g in self._gateways.values()}
+        try:
+            rest = waits
+            while rest and not self.up:
+                _, rest = await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
+            if rest:
+                await asyncio.wait(rest, timeout=_MOMENT)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
         if not self.up:
             raise TimeoutError
 
@@ -90,9 +104,7 @@ class Carriers:
             try:
                 route = self._routing.route(text.to.value, health, self._chance())
             except NoRoute as error:
-                refused.append(
-                    Outcome(text.message, Refused(str(error), transient=not error.permanent))
-                )
+                refused.append(Outcome(text.message, _unrouted(error)))
                 continue
             shares.setdefault(route.carrier, []).append(text)
         for carrier, share in shares.items():
@@ -128,3 +140,8 @@ class Carriers:
             told(outcomes)
 
         return tell
+
+
+def _unrouted(error: NoRoute) -> Refused | Throttled:
+    """An outage, or the kill switch, uses up no attempts."""
+    return Refused(str(error), transient=False) if error.permanent else Throttled(_AWAY)

@@ -15,8 +15,8 @@ from smpp.profile_sections import Meaning, Statuses
 Answer: TypeAlias = str | int | SessionClosed | NotSent
 Fate: TypeAlias = Accepted | Refused | Throttled | Lost
 
-# A bind that was told to slow down does so by itself; this is for the text.
-_PAUSE = 1.0
+#: Seconds for a throttled text; the bind that was told to slow down does so by itself.
+PAUSE = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -33,28 +33,28 @@ class Flight:
 def fate(carrier: str, statuses: Statuses, answers: Sequence[Answer]) -> Fate:
     """What the answers to all parts of one text mean for the whole of it.
 
-    A text of which the SMSC has some parts and not the others is `Lost`: sent again as a whole,
-    its beginning would come twice.
+    A part that is refused for good refuses the text, whatever became of the others: it never
+    arrives as a whole, and is not sent again. Else a text of which the SMSC has some parts, or
+    may have, is `Lost`: sent again as a whole, its beginning would come twice.
     """
     ids = tuple(answer for answer in answers if isinstance(answer, str))
     if len(ids) == len(answers):
         return Accepted(carrier, ids)
-    for answer in answers:
-        if isinstance(answer, SessionClosed):
-            return Lost(str(answer), carrier, ids, len(answers))
     meanings = [statuses.meaning(a) for a in answers if isinstance(a, int)]
     reasons = [status_name(a) if isinstance(a, int) else str(a) for a in answers]
-    why = next(r for a, r in zip(answers, reasons, strict=True) if not isinstance(a, str))
-    if ids:
-        why = f"{len(ids)} of {len(answers)} parts were taken: {why}"
     for meaning in (Meaning.OPTED_OUT, Meaning.PERMANENT):
         if meaning in meanings:
             why = reasons[_first(statuses, answers, meaning)]
             return Refused(why, transient=False, opted_out=meaning is Meaning.OPTED_OUT)
+    for answer in answers:
+        if isinstance(answer, SessionClosed):
+            return Lost(str(answer), carrier, ids, len(answers))
+    why = next(r for a, r in zip(answers, reasons, strict=True) if not isinstance(a, str))
     if ids:
+        why = f"{len(ids)} of {len(answers)} parts were taken: {why}"
         return Lost(why, carrier, ids, len(answers))
     if Meaning.THROTTLED in meanings:
-        return Throttled(_PAUSE)
+        return Throttled(PAUSE)
     return Refused(why, transient=True)
 
 

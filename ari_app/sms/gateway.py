@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 from ari_app.errors import CarrierUnavailable, SmsRefused, SmsUnknown
 from ari_app.ports import (
@@ -22,7 +24,7 @@ from ari_app.ports import (
     SmsInbox,
     Throttled,
 )
-from ari_app.sms.flights import Answer, Fate, Flight, fate
+from ari_app.sms.flights import PAUSE, Answer, Fate, Flight, fate
 from ari_app.sms.inbound import Inbound
 from smpp.binds import BindAlarm, BindDown, BindUp, Event, Standing
 from smpp.carrier import Account, pool
@@ -38,8 +40,9 @@ from smpp.texts import Settled, Text, Token
 logger = logging.getLogger(__name__)
 
 # Parts that the SMSC throws back go again, in order, before the text is given up: its first part
-# may have been taken. A text of one part is the outbox's to send again.
+# may have been taken. A text of one part is the outbox's to send again, unless the profile says.
 _REPEAT_PARTS = 10.0
+_LONGEST_VALIDITY = 31 * 86_400.0  # seconds; more would be written in months, §7.1.1.2
 _OPEN = NotSent("not answered yet")
 _WIDE = (Concatenation.UDH16, Concatenation.SAR)
 
@@ -151,20 +154,31 @@ class SmppGateway:
             flight = Flight(text.message, [_OPEN] * len(bodies), len(bodies), now, told)
             tokens = [(flight, place) for place in range(len(bodies))]
             ready.append(self._text(text, bodies, tokens))
-        if ready:
-            try:
-                self._pool.submit_octets(ready, self)
-            except NotSent as error:
-                why = Refused(str(error), transient=True)
-                refused += [Outcome(text.tokens[0][0].message, why) for text in ready]
+        refused += self._submit(ready)
         if refused:
             self._count(outcome.fate for outcome in refused)
             told(refused)
 
+    def _submit(self, texts: list[Text]) -> list[Outcome]:
+        """Give them to the pool; what became of those that it did not take."""
+        fitting = texts
+        if self._pool.up:
+            # Very long texts may be more than the room that was asked for; the first ones go.
+            ends = accumulate(len(text.bodies) for text in texts)
+            fitting = texts[: bisect_right(list(ends), self._pool.room)]
+        later: Fate = Throttled(PAUSE)
+        if fitting:
+            try:
+                self._pool.submit_octets(fitting, self)
+            except NotSent as error:
+                fitting, later = [], Refused(str(error), transient=True)
+        return [Outcome(text.tokens[0][0].message, later) for text in texts[len(fitting) :]]
+
     def _bodies(self, text: OutgoingText) -> list[bytes]:
         validity = None
         if text.valid_until is not None:
-            validity = max(1.0, (text.valid_until - self._clock.now()) / 1_000_000)
+            left = (text.valid_until - self._clock.now()) / 1_000_000
+            validity = min(max(1.0, left), _LONGEST_VALIDITY)
         number = text.to.value
         pdus = compose(
             self._profile,
@@ -178,8 +192,8 @@ class SmppGateway:
 
     def _text(self, text: OutgoingText, bodies: list[bytes], tokens: list[Token]) -> Text:
         now = asyncio.get_running_loop().time()
-        patience = max(self._profile.session.throttle_patience, _REPEAT_PARTS)
-        again = now + patience if len(bodies) > 1 else now
+        patience = self._profile.session.throttle_patience
+        again = now + (max(patience, _REPEAT_PARTS) if len(bodies) > 1 else patience)
         if text.valid_until is None:
             return Text(text.to.value, bodies, tokens, repeat_until=again)
         end = now + (text.valid_until - self._clock.now()) / 1_000_000
@@ -221,9 +235,14 @@ class SmppGateway:
 
     async def send(self, text: OutgoingText) -> Accepted:
         """One text; SmsRefused if it was not taken as a whole, SmsUnknown if it perhaps was."""
-        told: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
-        self.send_many([text], lambda outcomes: told.set_result(outcomes[0].fate))
-        match await told:
+        known: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+
+        def told(outcomes: Sequence[Outcome]) -> None:
+            if not known.done():  # whoever asked may have gone
+                known.set_result(outcomes[0].fate)
+
+        self.send_many([text], told)
+        match await known:
             case Accepted() as accepted:
                 return accepted
             case Refused(reason=reason, transient=transient):
@@ -245,7 +264,9 @@ class SmppGateway:
         if not isinstance(answer, QuerySmResp) or answer.status != Status.ESME_ROK:
             return None
         state = MESSAGE_STATES.get(answer.message_state)
-        return Receipt(carrier, id, state, f"{answer.error_code:03d}") if state else None
+        return (
+            Receipt(carrier, id, state, f"{answer.error_code:03d}", asked=True) if state else None
+        )
 
     # -- the binds ----------------------------------------------------------------------------
 
@@ -257,9 +278,9 @@ class SmppGateway:
             case BindDown(bind=bind, reason=reason):
                 self._meter.gauge("segue_smpp_bind_up", 0, carrier=self.name, bind=bind)
                 logger.info("the bind to %s at %s is down: %s", self.name, bind, reason)
-            case BindAlarm(error=error):
+            case BindAlarm(bind=bind, error=error):
                 self._meter.count("segue_smpp_bind_refused_total", carrier=self.name)
-                why = f"the SMSC of {self.name} refuses the bind: {error}"
+                why = f"the SMSC of {self.name} at {bind} refuses the bind: {error}"
                 self._on_alarm(CarrierUnavailable(why))
 
     def _count(self, fates: Iterable[Fate]) -> None:
