@@ -27,7 +27,7 @@ from ari_app.bootstrap.premises import (
     sealer,
     subject_key,
 )
-from ari_app.bootstrap.texting import carriers, contracts
+from ari_app.bootstrap.texting import bound, carriers, contracts
 from ari_app.bus.jetstream import JetStream
 from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
@@ -287,7 +287,6 @@ class Service:
                 refused.set_exception(error)
 
         gateway = carriers(
-            self._settings,
             found,
             inbox=inbox,
             arrivals=store,
@@ -298,22 +297,9 @@ class Service:
         )
         gateway.start()
         self._stack.push_async_callback(gateway.aclose)
-        await self._bound(gateway, refused)
-        return gateway
-
-    async def _bound(self, gateway: Carriers, refused: asyncio.Future[None]) -> None:
-        """A carrier that says no is an error now; one that is away is waited for meanwhile."""
-        up = asyncio.ensure_future(gateway.wait_up(_BIND_PATIENCE))
-        await asyncio.wait((up, refused), return_when=asyncio.FIRST_COMPLETED)
-        if refused.done() and not gateway.up:
-            up.cancel()
-            raise CarrierUnavailable(
-                f"{refused.exception()}: "
-                "compare [sms] system_id and password_file with what the carrier gave you"
-            )
-        refused.cancel()
-        if up.exception() is not None:
+        if not await bound(gateway, refused, _BIND_PATIENCE):
             logger.warning("the carrier cannot be reached; texts are not offered until it can be")
+        return gateway
 
     async def _background(
         self,

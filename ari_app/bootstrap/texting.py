@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ari_app.config import Carrier, Settings, Sms, read_secret
 from ari_app.errors import CarrierUnavailable, SettingsError
 from ari_app.ports import Clock, Meter, SmsArrivals, SmsInbox
 from ari_app.sms.carriers import Carriers
 from ari_app.sms.gateway import SmppGateway
+from smpp import tls
 from smpp.carrier import Account
 from smpp.errors import LocalProtocolError
+from smpp.pdu import Bind
 from smpp.profile import Profile
 from smpp.profile_file import load
 from smpp.profile_keys import ProfileError
 from smpp.profile_kinds import Host
 from smpp.profile_sections import Binds, Session
 from smpp.routing import Offer, Routing
+
+_ONE = "[sms]"
+_SEVERAL = "[[sms.carriers]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,34 @@ def contracts(settings: Settings) -> list[Contract]:
         for name in names:
             if names.count(name) > 1:
                 raise SettingsError(f"[sms] two carriers are called {name!r}: change `name` of one")
-        return found
-    return list(_one(sms))
+    else:
+        found = list(_one(sms))
+    for contract in found:
+        _check(contract, _SEVERAL if sms.carriers else _ONE)
+    return found
+
+
+def _check(contract: Contract, section: str) -> None:
+    """SettingsError for what would otherwise be found out at the first bind."""
+    profile, account = contract.profile, contract.account
+    if not profile.hosts:
+        raise SettingsError(f"{section} the profile {profile.name} has no hosts: name one")
+    try:
+        profile.source(contract.source)
+    except LocalProtocolError as error:
+        raise SettingsError(f"{section} source: {contract.source!r} is {error}") from None
+    try:
+        Bind(
+            system_id=account.system_id,
+            password=account.password,
+            system_type=profile.bind.system_type,
+        )
+        tls.context(profile.tls)
+    except (LocalProtocolError, ProfileError) as error:
+        raise SettingsError(f"{section} {profile.name}: {error}") from None
 
 
 def carriers(
-    settings: Settings,
     found: list[Contract],
     *,
     inbox: SmsInbox,
@@ -56,37 +85,61 @@ def carriers(
     secret: bytes,
     on_alarm: Callable[[CarrierUnavailable], None],
 ) -> Carriers:
-    """Their binds, not connected yet, and the routing between them. SettingsError."""
-    gateways = []
-    for contract in found:
-        try:
-            gateway = SmppGateway(
-                contract.profile,
-                contract.account,
-                source=contract.source,
-                inbox=inbox,
-                arrivals=arrivals,
-                clock=clock,
-                meter=meter,
-                secret=secret,
-                on_alarm=on_alarm,
-            )
-        except LocalProtocolError as error:
-            raise SettingsError(f"[sms] source: {contract.source!r} is {error}") from None
-        except ProfileError as error:
-            raise SettingsError(f"[sms] {error}") from None
-        gateways.append(gateway)
+    """The binds of what `contracts` has found, not connected yet, and the routing between them."""
+    gateways = [
+        SmppGateway(
+            contract.profile,
+            contract.account,
+            source=contract.source,
+            inbox=inbox,
+            arrivals=arrivals,
+            clock=clock,
+            meter=meter,
+            secret=secret,
+            on_alarm=on_alarm,
+        )
+        for contract in found
+    ]
     offers = [offer for contract in found for offer in contract.offers]
     return Carriers(gateways, Routing(offers), clock)
+
+
+async def bound(gateway: Carriers, refused: asyncio.Future[None], patience: float) -> bool:
+    """Wait for binds, at most so many seconds; whether a carrier is up.
+
+    A carrier that says no is an error now, one that is away is waited for meanwhile. `refused`
+    has the alarm as its exception. CarrierUnavailable if it came and no other carrier is up.
+    """
+    up = asyncio.create_task(gateway.wait_up(patience))
+    try:
+        # Of several carriers the one that says no does not speak for the others.
+        first = {up} if len(gateway.names) > 1 else {up, refused}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        no = refused.exception() if refused.done() else None
+        if no is not None and not gateway.up:
+            raise CarrierUnavailable(
+                f"{no}: compare [sms] system_id and password_file with what the carrier gave you"
+            )
+        await asyncio.wait({up})
+    finally:
+        up.cancel()
+        refused.cancel()
+        await asyncio.gather(up, return_exceptions=True)
+    return gateway.up
 
 
 def _one(sms: Sms) -> Iterator[Contract]:
     if not sms.host and sms.profile is None:
         return
-    try:
-        profile = _load(sms) if sms.profile else Profile(name=sms.carrier)
-        if sms.host:
+    profile = _load(sms.profile, _ONE) if sms.profile else _named(sms.carrier)
+    if sms.host:
+        try:
             profile = replace(profile, hosts=(Host(sms.host, sms.port),))
+        except ProfileError:
+            raise SettingsError(
+                f"[sms] host: {sms.host!r} is not the name or address of a host, without port"
+            ) from None
+    try:
         if sms.system_type:
             binds: Binds = replace(profile.bind, system_type=sms.system_type)
             profile = replace(profile, bind=binds)
@@ -105,23 +158,33 @@ def _one(sms: Sms) -> Iterator[Contract]:
 
 
 def _several(sms: Sms, carrier: Carrier) -> Contract:
-    profile = _load(carrier)
-    password = read_secret(carrier.password_file, "", "sms.carriers password_file")
+    profile = _load(carrier.profile, _SEVERAL)
+    password = read_secret(carrier.password_file, "", "sms.carriers.password_file")
     assert password is not None  # a file that is named is read, or an error
+    if not carrier.costs:
+        raise SettingsError(
+            f'{_SEVERAL} costs of {profile.name} is empty: leave it out, or name a prefix or ""'
+        )
     try:
         offers = tuple(
             Offer(carrier=profile.name, prefix=prefix, cost=cost, weight=carrier.weight)
             for prefix, cost in carrier.costs.items()
         )
     except LocalProtocolError as error:
-        raise SettingsError(f"[[sms.carriers]] costs: {error}") from None
+        raise SettingsError(f"{_SEVERAL} costs: {error}") from None
     account = Account(system_id=carrier.system_id, password=password)
     return Contract(profile, account, carrier.source or sms.source, offers)
 
 
-def _load(named: Sms | Carrier) -> Profile:
-    assert named.profile is not None
+def _load(path: Path, section: str) -> Profile:
     try:
-        return load(named.profile)
+        return load(path)
     except ProfileError as error:
-        raise SettingsError(f"[sms] profile: {error}") from None
+        raise SettingsError(f"{section} profile: {error}") from None
+
+
+def _named(carrier: str) -> Profile:
+    try:
+        return Profile(name=carrier)
+    except ProfileError as error:
+        raise SettingsError(f"[sms] carrier: {error}") from None
