@@ -34,9 +34,9 @@ def preview(config: Path | None, text: str, carrier: str, as_json: bool) -> None
     except LocalProtocolError as error:
         raise SettingsError(str(error)) from error
     if as_json:
-        typer.echo(json.dumps(asdict(seen), ensure_ascii=False))
+        typer.echo(json.dumps(asdict(seen)))
         return
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, markup=False)
     screen.print(
         f"{seen.encoding}: {_count(seen.segments, 'segment')}, "
         f"{seen.units_left} characters left in the last"

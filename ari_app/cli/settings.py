@@ -17,7 +17,7 @@ def check(config: Path | None) -> None:
     settings = load(config)
     bundle = load_bundle(settings)
     model = load_model(settings)
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, markup=False)  # [fe80::1] is a host
     secrets = {
         "ARI password": read_secret(
             settings.pbx.password_file, "ari_password", "pbx.password_file"
