@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz postgres docs bench-call bench-store sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-capacity sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -65,6 +65,12 @@ unit: setup ## the fast part: unit and properties
 
 fuzz: setup ## feed bytes to everything that reads them; SECONDS=60 TARGETS="smpp_codec …"
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(TARGETS)
+
+soak: setup ## mixed calls for half an hour: memory, files, tasks and orphans stay flat; MINUTES=30
+	@$(BIN)/segue bench soak --minutes $(or $(MINUTES),30)
+
+bench-capacity: setup ## how many calls this machine carries, and what one costs
+	@$(BIN)/segue bench capacity
 
 postgres: setup ## the store's tests on another PostgreSQL: ON=debian, system, wheel or a folder of programs
 	@SEGUE_POSTGRES=$(or $(ON),debian) $(BIN)/pytest -n $(JOBS) --dist worksteal -q tests/integration tests/faults tests/properties \

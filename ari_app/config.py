@@ -418,7 +418,7 @@ class Handoff(Section):
 
 
 class Probe(Section):
-    """Synthetic calls that try the whole path: by hand, or at intervals by the service."""
+    """Synthetic calls that try the whole path: by command, or at intervals by the service."""
 
     every: float = Field(
         0.0, ge=0, description="seconds from one synthetic call to the next; 0: none"

@@ -71,6 +71,18 @@ class IncomingCall:
     channel: str  # Asterisk's channel id
     did: str  # the number that was dialled
     caller: str  # as the trunk said it; "" if withheld
+    trunk: str = ""  # the endpoint it came by, such as PJSIP/carrier
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCall:
+    """A channel that is in our application and that nobody here serves, by what is on it."""
+
+    channel: str
+    conversation: str = ""  # the stream, if it was marked
+    call: str = ""
+    exit: str = ""  # SEGUE_EXIT, if it was on its way out
+    incoming: IncomingCall | None = None  # as it entered, if it can be told
 
 
 class CallEvents(Protocol):
@@ -91,11 +103,18 @@ class CallEvents(Protocol):
     def pbx_lost(self) -> None:
         """The event stream is down: calls go on in Asterisk, but nothing is heard of them."""
 
-    def pbx_back(self, channels: frozenset[str]) -> None:
+    def pbx_back(self, channels: frozenset[str], found: Sequence[FoundCall]) -> None:
         """The event stream is up (also the first time); these channels are in our application.
 
-        Some may never have entered, such as the other half of a Local channel.
+        Some may never have entered, such as the other half of a Local channel. `found` are those
+        that `serves` denied and that still are there.
         """
+
+    def serves(self, channel: str) -> bool:
+        """Whether a call that is live here has this channel."""
+
+    def media_gone(self, call: str) -> None:
+        """The media leg of a call has ended, and not by our will: caller and we are deaf."""
 
 
 class Telephone(Protocol):
@@ -104,10 +123,22 @@ class Telephone(Protocol):
     async def answer(self, channel: str) -> None:
         """Answer the caller."""
 
+    async def trunk_audio(self, channel: str) -> Mapping[str, object]:
+        """What the PBX says of the caller's RTP on the trunk; nothing if it does not say."""
+
+    async def mark(self, channel: str, conversation: str, call: str) -> None:
+        """Write on the channel whose it is, so that another process can go on with it."""
+
     async def connect_media(
-        self, channel: str, call: str, host: str, port: int, media_format: str
+        self,
+        channel: str,
+        call: str,
+        host: str,
+        port: int,
+        media_format: str,
+        connect: Callable[[tuple[str, int]], None] | None = None,
     ) -> tuple[str, int]:
-        """Bridge the channel with an external media leg to host:port.
+        """Bridge the channel with an external media leg to host:port, as a `Line` has them.
 
         media_format is `ulaw` or `slin16`. Returns what `Line.connect` wants to know; `connect`
         is told it as soon as it is known, which a leg over a websocket waits for.
@@ -137,19 +168,34 @@ class AudioSink(Protocol):
         """The last packet of the prompt has been sent."""
 
 
+@runtime_checkable
+class AudioWatch(Protocol):
+    """A sink that also wants to know of a line on which nothing comes."""
+
+    def no_audio(self, at: float) -> None:
+        """Nothing came in the first 2 s, or the line is cut; told once, in the event loop.
+
+        Also what we say may go nowhere. If audio comes after all, `heard` tells.
+        """
+
+
 class Line(Protocol):
     """One call's audio, both ways: over RTP, or over a websocket that Asterisk serves."""
 
     @property
     def host(self) -> str:
-        """Where we listen."""
+        """Where we listen; `INCOMING` (with port 0) if we are the one who connects."""
 
     @property
     def port(self) -> int:
         """Where we listen."""
 
     def connect(self, peer: tuple[str, int]) -> None:
-        """Lock the source to Asterisk's address and start sending there."""
+        """Believe only Asterisk's address, and start sending there.
+
+        Where `host` is `INCOMING`, the peer is the channel's MEDIA_WEBSOCKET_CONNECTION_ID and
+        any number, and the leg enters Stasis only after this.
+        """
 
     def play(self, ulaw: bytes) -> None:
         """Start a prompt (8 kHz mu-law) at the next 20 ms; a running one is replaced."""
@@ -158,7 +204,13 @@ class Line(Protocol):
         """Silence at once; returns the milliseconds of the prompt that were sent."""
 
     def statistics(self) -> dict[str, int]:
-        """Packets received, lost, late, refused, sent."""
+        """What the call's record keeps of its audio: counts of packets, unless the name says else.
+
+        Always: received, lost, late, reordered, duplicate, refused, sent, unsent, concealed_ms,
+        jitter_us (RFC 3550, A.8) and mos_x100 (the caller as we hear them: 100 to 450, from
+        ITU-T G.107; 0 if nothing was heard). What did not happen is left out: refused_<reason>,
+        sources (changes of the SSRC), relearned (of the address), rtcp, silent_ms, shielded.
+        """
 
     async def aclose(self) -> None:
         """Free the socket."""
@@ -222,7 +274,40 @@ class Recognisers(Protocol):
     async def open(
         self, on_partial: Callable[[str], None], on_lost: Callable[[], None]
     ) -> Recogniser:
-        """A recogniser on the least loaded worker; AsrLost if none is alive."""
+        """A recogniser on the least loaded worker; AsrLost if none is alive.
+
+        on_partial gets the words of the turn so far, on_lost is called at most once: then the
+        recogniser is of no use any more, close it. Both are called in the event loop, neither
+        after aclose. A call may open one again: see `Returning`.
+        """
+
+
+@runtime_checkable
+class Returning(Protocol):
+    """Recognisers that come back after a loss.
+
+    A call that has lost its hearing goes on by keys, and meanwhile: `returned`, then `open`; if
+    that raises AsrLost, `returned` again, until there is a new recogniser. It knows nothing of
+    what was said before, nor what is expected (`Expecting`). That never spins: whatever made
+    `open` fail has made `returned` wait, or soon will.
+    """
+
+    async def returned(self) -> None:
+        """Return as soon as `open` may succeed; at once if it may now. Safe to cancel."""
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A recogniser that can be told what the answer may be."""
+
+    def expect(self, phrases: Sequence[str]) -> bool:
+        """Hear only these phrases from the next audio on, until told otherwise; () for all words.
+
+        What is none of them is heard as words of theirs and `[unk]`: believe an answer only if
+        its text is one of the phrases. False, and nothing has changed, if the model takes no
+        phrases or lacks a word of them. ValueError if they are none (more than 500, or empty
+        ones). Never blocks; also in the middle of a turn, whose words so far are kept.
+        """
 
 
 class Voice(Protocol):

@@ -15,6 +15,12 @@ DIALPLAN = Path(__file__).resolve().parent.parent / "dialplan"
 # Asterisk complains about these when they are missing, and is content when they are empty.
 _EMPTY = ("acl", "ccss", "cel", "features", "pjproject", "stasis", "udptl", "websocket_client")
 _FOLDERS = ("etc", "run", "log", "db", "cache", "var", "data/sounds", "music")
+# Lines that Asterisk 16 does not understand, and what it has instead.
+_NEWER = {
+    "modules.conf": (("require = res_websocket_client.so\n", ""),),
+    "pjsip.conf": (("auth_type = digest\n", "auth_type = userpass\n"),),
+    "ari.conf": (("deny = 0.0.0.0/0.0.0.0\n", ""), ("permit = 127.0.0.1/255.255.255.255\n", "")),
+}
 _SPOOL = ("recording", "monitor", "outgoing", "tmp")
 
 
@@ -35,8 +41,13 @@ def write_home(home: Path, root: Path, values: Mapping[str, object]) -> None:
     # As on a production machine: the dialplan is /etc/asterisk/segue there.
     _link(home / "etc/segue", DIALPLAN)
 
-    folders = {"home": home, "modules": modules_of(root)}
-    for name, text in render({**values, **folders}).items():
+    modules = modules_of(root)
+    files = render({**values, "home": home, "modules": modules})
+    if not (modules / "res_websocket_client.so").exists():
+        for name, lines in _NEWER.items():
+            for line, instead in lines:
+                files[name] = files[name].replace(line, instead)
+    for name, text in files.items():
         _write_secret(home / "etc" / name, text)
     for name in _EMPTY:
         _write_secret(home / "etc" / f"{name}.conf", "")
@@ -60,8 +71,9 @@ def command_of(root: Path) -> list[str]:
     libraries = modules_of(root).parent.parent
     loader = next(libraries.glob("ld-linux*.so.*"))
     binary = root / "usr/sbin/asterisk"
-    arguments = ["--library-path", str(libraries), "--argv0", "asterisk", str(binary)]
-    return [str(loader), *arguments]
+    # A loader that is named by its version is of before 2.34, and may not know --argv0.
+    name = [] if loader.resolve().name.startswith("ld-2.") else ["--argv0", "asterisk"]
+    return [str(loader), "--library-path", str(libraries), *name, str(binary)]
 
 
 def _link(link: Path, target: Path) -> None:

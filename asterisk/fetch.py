@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ Progress = Callable[[str], None]
 
 # Debian's releases carry no Asterisk above 16; its unstable suite carries the 22 LTS.
 _SUITE = "sid"
+_OLD_SUITE = "bullseye"
 _PACKAGES = ("asterisk", "asterisk-modules", "asterisk-core-sounds-en-wav")
 _MIRROR = "http://deb.debian.org/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -68,6 +69,7 @@ class Wanted:
     instead: str  # what else a person can do
     alone: bool = False  # the packages themselves and nothing that they depend on
     left_out: tuple[str, ...] = ()  # packages that come along and are not unpacked, as patterns
+    unmerged: bool = False  # packages from before /lib became a part of /usr/lib
     missing: type[ProgramMissing] = ProgramMissing  # what is raised
 
 
@@ -81,6 +83,17 @@ def find_root(progress: Progress | None = None) -> Path:
     if given:
         return _given_root(Path(given).expanduser())
     return unpacked(_asterisk(), cached_root(), progress)
+
+
+def find_old_root(progress: Progress | None = None) -> Path:
+    """The folder of an unpacked Asterisk 16, the oldest that we work with, for tests.
+
+    `$SEGUE_OLD_ASTERISK_ROOT`, or a cache of its own, filled once. Raises AsteriskMissing.
+    """
+    given = os.environ.get("SEGUE_OLD_ASTERISK_ROOT")
+    if given:
+        return _given_root(Path(given).expanduser(), "SEGUE_OLD_ASTERISK_ROOT")
+    return unpacked(_old_asterisk(), _cached(_OLD_SUITE), progress)
 
 
 def unpacked(wanted: Wanted, target: Path, progress: Progress | None = None) -> Path:
@@ -103,7 +116,11 @@ def unpacked(wanted: Wanted, target: Path, progress: Progress | None = None) -> 
 
 def cached_root() -> Path:
     """Where the fetched copy lives: below `$XDG_CACHE_HOME`, named after suite and machine."""
-    return cache() / "asterisk" / f"{_SUITE}-{os.uname().machine}"
+    return _cached(_SUITE)
+
+
+def _cached(suite: str) -> Path:
+    return cache() / "asterisk" / f"{suite}-{os.uname().machine}"
 
 
 def cache() -> Path:
@@ -141,11 +158,21 @@ def _asterisk() -> Wanted:
     )
 
 
-def _given_root(root: Path) -> Path:
+def _old_asterisk() -> Wanted:
+    return replace(
+        _asterisk(),
+        name="Asterisk 16",
+        suite=_OLD_SUITE,
+        instead="set SEGUE_OLD_ASTERISK_ROOT to an unpacked Asterisk 16",
+        unmerged=True,
+    )
+
+
+def _given_root(root: Path, variable: str = "SEGUE_ASTERISK_ROOT") -> Path:
     missing = missing_parts(root)
     if missing:
         raise AsteriskMissing(
-            f"SEGUE_ASTERISK_ROOT={root} holds no complete Asterisk ({missing[0]} is missing): "
+            f"{variable}={root} holds no complete Asterisk ({missing[0]} is missing): "
             "name a complete copy, or unset it to have one fetched."
         )
     return root.resolve()
@@ -349,7 +376,20 @@ def _unpack(wanted: Wanted, archives: list[Path], root: Path) -> None:
         if not any(fnmatch(name, pattern) for pattern in wanted.left_out):
             _unpack_one(wanted, archive, root)
         archive.unlink()  # keeps the space that is needed at once small
+    if wanted.unmerged:
+        _merge(root)
     (root / "PACKAGES").write_text("".join(f"{_name_and_version(path)}\n" for path in archives))
+
+
+def _merge(root: Path) -> None:
+    """Put everything where the packages of today have it: below /usr/lib and the machine's name."""
+    for library in root.glob("lib/*-linux-gnu/*"):
+        library.rename(root / "usr" / library.relative_to(root))
+    for libraries in root.glob("usr/lib/*-linux-gnu"):
+        for name in ("asterisk", *(path.name for path in root.glob("usr/lib/libasterisk*"))):
+            (libraries / name).symlink_to(f"../{name}")
+    for loader in root.glob("usr/lib/*-linux-gnu/ld-2.*.so"):
+        loader.with_name("ld-linux.so.2").symlink_to(loader.name)
 
 
 def _unpack_one(wanted: Wanted, archive: Path, root: Path) -> None:

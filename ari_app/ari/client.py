@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import itertools
-import json
 import logging
 import random
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
-import yarl
 
 from ari_app.ari import events, requests
+from ari_app.ari.ownership import Owner, owner
 from ari_app.ari.requests import Request
+from ari_app.ari.rest import OverHttp, OverWebsocket, Wrong, hung_up, upgraded
+from ari_app.ari.vigil import Vigil, marked_filter
 from ari_app.errors import AriRefused, PbxUnavailable
 from ari_app.ports import Clock, Meter
 
@@ -32,14 +33,16 @@ _POOL = 8
 # believe that it does not know REST over WebSocket (before 22.5 it reads and ignores it).
 _PROBE = 1.0
 
-_HEARTBEAT = 10.0
+# How long it may take to answer when we knock after the link broke. Longer than a SYN retry.
+_KNOCK = 1.5
+_REFUSED = 5.0  # seconds before the next attempt where a person must change something
 
 # Asterisk 22.10.1 that writes an event while its websocket closes keeps the application in its
 # list, inactive, until it is linked again: close in a silence, or after so long without one.
 _SILENCE = 0.05
 _NO_SILENCE = 0.5
 
-_UNBELIEVABLE = 8 * 1024 * 1024  # bytes of one answer
+_UNBELIEVABLE = 8 * 1024 * 1024  # bytes of one message
 
 
 class AriListener(Protocol):
@@ -63,15 +66,11 @@ class Backoff:
     """How long to wait before the next attempt: doubling, with jitter, up to a bound."""
 
     first: float = 0.25
-    longest: float = 5.0
+    longest: float = 1.0
 
     def delay(self, attempt: int, chance: float) -> float:
         """Seconds before attempt 0, 1, 2…; `chance` in 0..1 takes off up to half."""
         return min(self.longest, self.first * 2.0 ** min(attempt, 30)) * (1 - chance / 2)
-
-
-class _Refused(PbxUnavailable):
-    """Trying again will not help: a person must change something."""
 
 
 class AriClient:
@@ -92,10 +91,15 @@ class AriClient:
         clock: Clock,
         *,
         deadline: float = 3.0,
+        patience: float = 4.0,
         rest_over_websocket: bool | None = None,
         backoff: Backoff = Backoff(),
     ) -> None:
-        """`url` ends in `/ari`. `rest_over_websocket`: None finds out at each connection."""
+        """`url` ends in `/ari`. `rest_over_websocket`: None finds out at each connection.
+
+        `deadline`: seconds for one answer. `patience`: seconds without any event, though signs of
+        life were asked for, after which the link is dead.
+        """
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(f"the URL of ARI must begin with http:// or https://: {url!r}")
         self._url = url.rstrip("/")
@@ -107,13 +111,15 @@ class AriClient:
         self._meter = meter
         self._clock = clock
         self._deadline = deadline
+        self._patience = patience
         self._forced = rest_over_websocket
         self._backoff = backoff
+        self._token = secrets.token_hex(8)
+        self._vigil = self._watch()
         self._session: aiohttp.ClientSession | None = None
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._http: OverHttp | None = None
+        self._socket: OverWebsocket | None = None
         self._over_socket = False
-        self._pending: dict[str, asyncio.Future[events.RestResponse]] = {}
-        self._ids = itertools.count(1)
         self._keeper: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
         self._up = False
@@ -143,8 +149,9 @@ class AriClient:
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             connector=aiohttp.TCPConnector(limit=_POOL),
-            timeout=aiohttp.ClientTimeout(total=self._deadline),
+            timeout=aiohttp.ClientTimeout(total=None),
         )
+        self._http = OverHttp(self._session, self._url, self._user)
         self._first = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(self._clock.monotonic() + patience))
         try:
@@ -162,7 +169,7 @@ class AriClient:
                 await self._keeper
         if self._session is not None:
             await self._session.close()
-            self._session = None
+            self._session = self._http = None
 
     async def _silence(self) -> None:
         """Return when Asterisk has said nothing for a moment."""
@@ -179,7 +186,10 @@ class AriClient:
             began = self._clock.monotonic()
             reason: Exception
             try:
-                await self._live()
+                if self._first.done():
+                    await self._knock()
+                if not self._replaced:
+                    await self._live()
                 if self._replaced:
                     if not self._first.done():
                         self._first.set_exception(
@@ -193,20 +203,36 @@ class AriClient:
                 logger.exception("the link to Asterisk failed")
                 reason = PbxUnavailable(f"the link to Asterisk failed: {error!r}")
             if not self._first.done() and (
-                isinstance(reason, _Refused) or self._clock.monotonic() >= give_up_at
+                isinstance(reason, Wrong) or self._clock.monotonic() >= give_up_at
             ):
                 self._first.set_exception(reason)
                 return
             # A link that dies as soon as it is up has not earned a quick retry.
-            if self._clock.monotonic() - began > 2 * self._backoff.longest:
+            if self._clock.monotonic() - began > 2 * self._patience:
                 attempt = 0
             delay = self._backoff.delay(attempt, random.random())
-            if isinstance(reason, _Refused):
-                delay = self._backoff.longest
+            if isinstance(reason, Wrong):
+                delay = _REFUSED
             attempt += 1
             self._meter.count("segue_ari_link_failures_total")
             logger.warning("%s; next attempt in %.1f s", reason, delay)
             await asyncio.sleep(delay)
+
+    async def _knock(self) -> None:
+        """Before the link is made anew: is Asterisk awake, and are we still its application?
+
+        A frozen Asterisk takes connections, and serves them all when it wakes: of websockets that
+        we have given up, the last would take the application from us. A question does no harm.
+        """
+        assert self._http is not None
+        try:
+            found = await self._http.ask(requests.application(self._app), _KNOCK)
+        except AriRefused as error:
+            if error.status != 404:  # it has been started anew, and does not know us yet
+                raise
+            return
+        if owner(found, self._token) is Owner.ANOTHER:
+            self._lose_application()
 
     async def _live(self) -> None:
         """One connection, from its handshake to its end."""
@@ -214,8 +240,9 @@ class AriClient:
         async with self._connection() as socket:
             reader = asyncio.create_task(self._read(socket))
             opener = asyncio.create_task(self._open())
+            tasks = {reader, opener}
             try:
-                await asyncio.wait((reader, opener), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 if not reader.done():
                     await opener  # or why it failed
                     self._meter.gauge("segue_ari_up", 1)
@@ -226,74 +253,64 @@ class AriClient:
                         self._url,
                         "the websocket" if self._over_socket else "HTTP",
                     )
+                    tasks.add(vigil := asyncio.create_task(self._vigil.keep()))
+                    await asyncio.wait((reader, vigil), return_when=asyncio.FIRST_COMPLETED)
+                    if vigil.done():
+                        await vigil
+                        self._lose_application()
+                        return
                 await reader
             finally:
-                for task in (reader, opener):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(reader, opener, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         assert self._session is not None
-        try:
-            async with asyncio.timeout(self._deadline):
-                self._socket = await self._session.ws_connect(
-                    f"{self._url}/events",
-                    params={"app": self._app, "subscribeAll": "false"},
-                    heartbeat=_HEARTBEAT,
-                    max_msg_size=_UNBELIEVABLE,
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            raise self._refusal(error.status) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise PbxUnavailable(
-                f"Asterisk does not answer at {self._url}: {str(error) or 'no answer in time'}; "
-                "start it, or set [pbx] url to where its ARI is"
-            ) from error
+        socket = await upgraded(
+            self._session, self._url, self._user, self._app, self._deadline, _UNBELIEVABLE
+        )
+        self._socket = OverWebsocket(socket)
+        self._vigil = self._watch()
         self._up = True
         try:
-            yield self._socket
+            yield socket
         finally:
-            socket, self._socket, self._up = self._socket, None, False
+            broken, self._socket, self._up = self._socket, None, False
             self._over_socket = False
-            for future in self._pending.values():
-                if not future.done():
-                    future.set_exception(PbxUnavailable("the link to Asterisk broke"))
-            self._pending.clear()
+            broken.broke()
             self._meter.gauge("segue_ari_up", 0)
             self._listener.lost()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await socket.close()
-
-    def _refusal(self, status: int) -> PbxUnavailable:
-        if status in (401, 403):
-            return _Refused(
-                f"Asterisk at {self._url} refuses the ARI user {self._user!r} or its password "
-                f"({status}): compare with ari.conf"
-            )
-        # While Asterisk loads its modules it answers 404, then 503: both may pass.
-        if status == 404:
-            return PbxUnavailable(f"there is no ARI at {self._url} (404): is it on in ari.conf?")
-        return PbxUnavailable(f"Asterisk at {self._url} answered {status} to the event websocket")
+            await hung_up(socket, 1.0)
 
     async def _open(self) -> None:
         """What every new connection begins with."""
         # Over HTTP: a filter without RESTResponse, left by another client, would swallow the
         # answer on the websocket. It is kept by Asterisk as long as the application is.
-        await self._over_http(requests.event_filter(self._app, events.RECOGNISED))
+        await self._over_http(marked_filter(self._app, self._token))
         self._over_socket = self._forced if self._forced is not None else await self._probe()
         await self._listener.connected()
 
+    def _watch(self) -> Vigil:
+        return Vigil(self._app, self._token, self._patience, self.request, self._clock, self._meter)
+
     async def _probe(self) -> bool:
         """Whether this Asterisk answers requests on the websocket."""
+        assert self._socket is not None
         try:
-            await self._over_websocket(requests.ping(), min(_PROBE, self._deadline))
+            await self._socket.ask(requests.ping(), min(_PROBE, self._deadline))
         except PbxUnavailable:
             return False
         except AriRefused:
             pass  # a no is an answer
         return True
+
+    def _lose_application(self) -> None:
+        if not self._replaced:
+            logger.error("another process has taken the ARI application %s", self._app)
+            self._replaced = True
+            self._listener.replaced()
 
     # -- events -----------------------------------------------------------------------------
 
@@ -310,15 +327,14 @@ class AriClient:
                 self._unreadable(str(error))
                 continue
             if isinstance(event, events.RestResponse):
-                future = self._pending.pop(event.id, None)
-                if future is not None and not future.done():
-                    future.set_result(event)
+                if self._socket is not None:
+                    self._socket.answered(event)
+                continue
+            if self._vigil.heard(event):
                 continue
             self._meter.count("segue_ari_events_total", type=type(event).__name__)
             if isinstance(event, events.ApplicationReplaced):
-                logger.error("another process has taken the ARI application %s", self._app)
-                self._replaced = True
-                self._listener.replaced()
+                self._lose_application()
                 return
             if isinstance(event, events.Unrecognised):
                 logger.debug("event %s is of no use to us", event.type)
@@ -344,8 +360,8 @@ class AriClient:
         began = self._clock.monotonic()
         outcome = "unavailable"
         try:
-            if self._over_socket:
-                answer = await self._over_websocket(request, self._deadline)
+            if self._over_socket and self._socket is not None:
+                answer = await self._socket.ask(request, self._deadline)
             else:
                 answer = await self._over_http(request)
             outcome = "done"
@@ -363,59 +379,7 @@ class AriClient:
                 operation=request.operation,
             )
 
-    async def _over_websocket(self, request: Request, deadline: float) -> Any:
-        socket = self._socket
-        if socket is None or socket.closed:
-            raise PbxUnavailable(f"the link to Asterisk is down: {request} was not sent")
-        id = str(next(self._ids))
-        future = asyncio.get_running_loop().create_future()
-        self._pending[id] = future
-        try:
-            async with asyncio.timeout(deadline):
-                await socket.send_str(request.message(id))
-                answer = await future
-        except TimeoutError:
-            raise PbxUnavailable(
-                f"Asterisk did not answer {request} within {deadline:g} s"
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise PbxUnavailable(f"the link to Asterisk broke: {error}") from error
-        finally:
-            self._pending.pop(id, None)
-            if future.done() and not future.cancelled():
-                future.exception()  # seen, even if the send failed first
-        return _answer(request, answer.status, answer.reason, answer.body)
-
     async def _over_http(self, request: Request) -> Any:
-        if self._session is None:
+        if self._http is None:
             raise PbxUnavailable(f"the link to Asterisk is closed: {request} was not sent")
-        url = yarl.URL(self._url + request.target(), encoded=True)
-        try:
-            async with self._session.request(
-                request.method, url, json=request.body, allow_redirects=False
-            ) as response:
-                status, reason, text = (
-                    response.status,
-                    response.reason or "",
-                    await response.text(),
-                )
-        except TimeoutError:
-            raise PbxUnavailable(
-                f"Asterisk did not answer {request} within {self._deadline:g} s"
-            ) from None
-        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
-            raise PbxUnavailable(f"Asterisk does not answer at {self._url}: {error}") from error
-        if status in (401, 403):
-            raise self._refusal(status)
-        try:
-            body = json.loads(text) if text else None
-        except ValueError:
-            raise PbxUnavailable(f"Asterisk answered {request} with something not JSON") from None
-        return _answer(request, status, reason, body)
-
-
-def _answer(request: Request, status: int, reason: str, body: Any) -> Any:
-    if status >= 400:
-        said = body.get("message") if isinstance(body, dict) else None
-        raise AriRefused(status, str(request), str(said or reason))
-    return body
+        return await self._http.ask(request, self._deadline)

@@ -15,6 +15,7 @@ class StasisStart:
     channel: str
     args: tuple[str, ...]
     caller: str  # as signalled; "" if not at all
+    name: str = ""  # such as PJSIP/carrier-00000001
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ class PlaybackFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelUserevent:
+    """Somebody told something of their own; its words are not read."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another websocket has taken the application: no more events come here."""
 
@@ -85,6 +93,7 @@ AriEvent = (
     | ChannelHangupRequest
     | ChannelDestroyed
     | PlaybackFinished
+    | ChannelUserevent
     | ApplicationReplaced
     | RestResponse
     | Unrecognised
@@ -118,6 +127,7 @@ def _stasis_start(message: dict[str, Any]) -> StasisStart:
         _id(channel),
         tuple(_text(arg) for arg in message.get("args") or ()),
         _text(caller.get("number") or ""),
+        _text(channel.get("name") or ""),
     )
 
 
@@ -143,6 +153,10 @@ def _playback_finished(message: dict[str, Any]) -> PlaybackFinished:
     return PlaybackFinished(_id(message["playback"]))
 
 
+def _user_event(message: dict[str, Any]) -> ChannelUserevent:
+    return ChannelUserevent(_text(message["eventname"]))
+
+
 def _replaced(message: dict[str, Any]) -> ApplicationReplaced:
     return ApplicationReplaced()
 
@@ -165,6 +179,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], AriEvent]] = {
     "ChannelHangupRequest": _hangup_request,
     "ChannelDestroyed": _destroyed,
     "PlaybackFinished": _playback_finished,
+    "ChannelUserevent": _user_event,
     "ApplicationReplaced": _replaced,
     "RESTResponse": _rest_response,
 }

@@ -75,6 +75,30 @@ def originate(endpoint: str, app: str, arguments: Iterable[str], *, channel: str
     )
 
 
+def media_websocket(app: str, *, channel: str, media_format: str, data: str) -> Request:
+    """A WebSocket channel with the id that we choose, to which we connect by HTTP.
+
+    Where to is in the answer (MEDIA_WEBSOCKET_CONNECTION_ID); the channel enters the application
+    when somebody has connected. From Asterisk 20.18 and 22.8 on.
+    """
+    return Request(
+        "media_websocket",
+        "POST",
+        "/channels/externalMedia",
+        (
+            ("channelId", channel),
+            ("app", app),
+            ("external_host", "INCOMING"),
+            ("transport", "websocket"),
+            ("encapsulation", "none"),
+            ("connection_type", "server"),
+            ("transport_data", "f(json)"),  # how it and we tell each other when to stop
+            ("format", media_format),
+            ("data", data),
+        ),
+    )
+
+
 def external_media(
     app: str, *, channel: str, host: str, port: int, media_format: str, data: str
 ) -> Request:
@@ -148,8 +172,18 @@ def get_channel_variables(channel: str, names: Iterable[str]) -> Request:
 
 
 def create_bridge(bridge: str, name: str) -> Request:
-    """A mixing bridge with the id that we choose; 409 if it exists."""
+    """A mixing bridge with the id that we choose; 409 if it exists, in Asterisk 16 500."""
     return Request("create_bridge", "POST", _bridge(bridge), (("type", "mixing"), ("name", name)))
+
+
+def get_bridge(bridge: str) -> Request:
+    """The bridge; 404 if there is none."""
+    return Request("get_bridge", "GET", _bridge(bridge))
+
+
+def rtp_statistics(channel: str) -> Request:
+    """What Asterisk knows of a SIP channel's RTP; 404 for any other."""
+    return Request("rtp_statistics", "GET", f"{_channel(channel)}/rtp_statistics")
 
 
 def list_bridges() -> Request:
@@ -187,6 +221,13 @@ def event_filter(app: str, allowed: Iterable[str]) -> Request:
         "PUT",
         f"{_application(app)}/eventFilter",
         body={"allowed": [{"type": type} for type in allowed]},
+    )
+
+
+def user_event(app: str, name: str) -> Request:
+    """Tell the application a ChannelUserevent, by the way of all events; 204, 404 without it."""
+    return Request(
+        "user_event", "POST", f"/events/user/{quote(name, safe='')}", (("application", app),)
     )
 
 

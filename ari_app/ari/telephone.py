@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from ari_app.ari import events, requests
+from ari_app.ari import events, finding, requests
 from ari_app.ari.requests import Request
+from ari_app.ari.waiting import both, expected, settle
 from ari_app.errors import AriRefused, PbxUnavailable
-from ari_app.ports import CallEvents, Exit, IncomingCall
+from ari_app.ports import CallEvents, Exit
 
 logger = logging.getLogger(__name__)
 
 _BRIDGE = "br-"
 _LEG = "em-"
-
-_One = TypeVar("_One")
-_Other = TypeVar("_Other")
+_INCOMING = "INCOMING"  # the host of a line that connects to Asterisk by a websocket
 
 
 class Requests(Protocol):
@@ -57,7 +56,8 @@ class AriTelephone:
         self._opening = True
         self._entered: dict[str, asyncio.Future[None]] = {}  # legs awaited to come
         self._left: dict[str, asyncio.Future[None]] = {}  # legs awaited to go
-        self._legs: set[str] = set()  # asked for and not heard to be gone
+        self._legs: set[str] = set()  # asked for, or found, and not heard to be gone
+        self._bridged: set[str] = set()  # those of them that a call speaks through
         self._many_variables = True
 
     def use(self, link: Requests) -> None:
@@ -70,31 +70,63 @@ class AriTelephone:
         """Answer the caller."""
         await self._ask(requests.answer(channel))
 
+    async def trunk_audio(self, channel: str) -> Mapping[str, object]:
+        """What Asterisk says of the caller's RTP; nothing of a channel that has none."""
+        try:
+            said = await self._ask(requests.rtp_statistics(channel))
+        except (AriRefused, PbxUnavailable):
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    async def mark(self, channel: str, conversation: str, call: str) -> None:
+        """Write on the channel whose it is."""
+        marks = {
+            finding.CONVERSATION: conversation,
+            finding.CALL: call,
+            finding.STATE: finding.LIVE,
+        }
+        await self._set(channel, marks)
+
     async def connect_media(
-        self, channel: str, call: str, host: str, port: int, media_format: str
+        self,
+        channel: str,
+        call: str,
+        host: str,
+        port: int,
+        media_format: str,
+        connect: Callable[[tuple[str, int]], None] | None = None,
     ) -> tuple[str, int]:
-        """Bridge the channel with a media leg to host:port; where Asterisk takes our RTP.
+        """Bridge the channel with a media leg to host:port; where Asterisk takes our audio.
 
         A repetition makes a new leg. After a failure `release` removes what there is.
         """
         bridge, leg = _BRIDGE + call, _LEG + call
-        wanted = requests.external_media(
-            self._app,
-            channel=leg,
-            host=host,
-            port=port,
-            media_format=media_format,
-            data=f"media,{call}",
-        )
-        # The leg enters Stasis before or after the answer, and cannot join before: 422.
-        async with _expected(self._entered, leg, self._deadline):
-            _, address = await _both(self._create_bridge(bridge), self._create_leg(wanted, leg))
+        self._bridged.discard(leg)
+        wanted = self._leg(leg, call, host, port, media_format)
+        # The leg enters Stasis before or after the answer, and cannot join before: 422. One over
+        # a websocket enters only when that is connected.
+        async with expected(self._entered, leg, self._deadline):
+            _, address = await both(self._create_bridge(bridge), self._create_leg(wanted, leg))
+            if connect is not None:
+                connect(address)
         await self._ask(requests.add_channel(bridge, channel, leg))
+        self._bridged.add(leg)
         return address
+
+    def _leg(self, leg: str, call: str, host: str, port: int, media_format: str) -> Request:
+        data = f"media,{call}"
+        if host == _INCOMING:
+            return requests.media_websocket(
+                self._app, channel=leg, media_format=media_format, data=data
+            )
+        return requests.external_media(
+            self._app, channel=leg, host=host, port=port, media_format=media_format, data=data
+        )
 
     async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
         """Give the channel back to the dialplan; SEGUE_EXIT cannot be overridden."""
-        await self._set(channel, {**variables, "SEGUE_EXIT": exit.value})
+        leaving = {finding.EXIT: exit.value, finding.STATE: finding.LEFT}
+        await self._set(channel, {**variables, **leaving})
         await self._ask(requests.continue_in_dialplan(channel))
 
     async def hang_up(self, channel: str) -> None:
@@ -103,7 +135,8 @@ class AriTelephone:
 
     async def release(self, call: str) -> None:
         """Delete the call's leg and bridge; what is gone already is fine."""
-        await _both(
+        self._bridged.discard(_LEG + call)
+        await both(
             self._ask_unless_gone(requests.hang_up(_LEG + call)),
             self._ask_unless_gone(requests.delete_bridge(_BRIDGE + call)),
         )
@@ -113,7 +146,9 @@ class AriTelephone:
         try:
             await self._ask(requests.create_bridge(bridge, name=self._app))
         except AriRefused as error:
-            if error.status != 409:  # ours already, from an attempt before
+            if error.status == 500:  # what an older Asterisk says to any of these
+                await self._ask(requests.get_bridge(bridge))
+            elif error.status != 409:  # ours already, from an attempt before
                 raise
 
     async def _create_leg(self, wanted: Request, leg: str) -> tuple[str, int]:
@@ -125,13 +160,13 @@ class AriTelephone:
         return _local_address(await self._ask(wanted))
 
     async def _remove_leg(self, leg: str) -> None:
-        async with _expected(self._left, leg, self._deadline):
+        async with expected(self._left, leg, self._deadline):
             try:
                 await self._ask(requests.hang_up(leg))
             except AriRefused as error:
                 if error.status != 404:
                     raise
-                _settle(self._left, leg)
+                settle(self._left, leg)
 
     async def _set(self, channel: str, variables: dict[str, str]) -> None:
         if self._many_variables:
@@ -173,8 +208,7 @@ class AriTelephone:
                 self._end(channel, "hangup")
             case events.ChannelDestroyed(channel=channel):
                 self._end(channel, "hangup")
-                self._legs.discard(channel)
-                _settle(self._left, channel)
+                self._leg_gone(channel)
             case events.ChannelDtmfReceived(channel=channel, digit=digit):
                 if not channel.startswith(_LEG):
                     self._calls.key_pressed(channel, digit)
@@ -194,20 +228,35 @@ class AriTelephone:
         """Tell the calls who is there and who has gone meanwhile; sweep what nobody owns."""
         there = await self._ask(requests.application(self._app))
         channels = {str(id) for id in there["channel_ids"]}
+        legs = {id for id in channels if id.startswith(_LEG)}
         bridges = await self._ask(requests.list_bridges())
-        self._callers |= {id for id in channels if not id.startswith(_LEG)} - self._ended
+        unserved = [id for id in sorted(channels - legs) if not self._calls.serves(id)]
+        found = await asyncio.gather(
+            *(finding.found(self._ask, self._app, channel) for channel in unserved)
+        )
+        # Events have gone on meanwhile.
+        self._callers |= channels - legs - self._ended
         gone = self._before - self._callers
+        legs -= self._ended
         self._before.clear()
         self._ended.clear()
         self._opening = False
         for channel in sorted(gone):
             self._calls.caller_gone(channel, "lost")
-        self._calls.pbx_back(frozenset(self._callers))
-        await self._sweep(
-            {id for id in channels if id.startswith(_LEG)},
-            # Another application's bridges may look like ours: the name tells.
-            {b["id"] for b in bridges if b["id"].startswith(_BRIDGE) and b["name"] == self._app},
+        self._calls.pbx_back(
+            frozenset(self._callers),
+            [
+                call
+                for call in found
+                if call and call.channel in self._callers and not self._calls.serves(call.channel)
+            ],
         )
+        self._legs |= legs
+        for leg in self._bridged - legs:
+            self._leg_gone(leg)
+        # Another application's bridges may look like ours: the name tells.
+        ours = {b["id"] for b in bridges if b["id"].startswith(_BRIDGE) and b["name"] == self._app}
+        await self._sweep(legs, ours)
 
     def replaced(self) -> None:
         """Another process has taken our application."""
@@ -215,22 +264,25 @@ class AriTelephone:
 
     def _start(self, event: events.StasisStart) -> None:
         if event.channel.startswith(_LEG):
-            _settle(self._entered, event.channel)
+            settle(self._entered, event.channel)
             return
-        match event.args:
-            case ("inbound", did, caller):
-                pass
-            case ("inbound", did):
-                caller = "".join(c for c in event.caller if c in "+0123456789")
-            case _:
-                logger.warning(
-                    "channel %s entered with %d arguments that are not a caller's: ignored",
-                    event.channel,
-                    len(event.args),
-                )
-                return
+        call = finding.incoming(event.channel, event.name, event.args, event.caller)
+        if call is None:
+            logger.warning(
+                "channel %s entered with %d arguments that are not a caller's: ignored",
+                event.channel,
+                len(event.args),
+            )
+            return
         self._callers.add(event.channel)
-        self._calls.call_entered(IncomingCall(event.channel, did, caller))
+        self._calls.call_entered(call)
+
+    def _leg_gone(self, channel: str) -> None:
+        self._legs.discard(channel)
+        settle(self._left, channel)
+        if channel in self._bridged:
+            self._bridged.discard(channel)
+            self._calls.media_gone(channel.removeprefix(_LEG))
 
     def _end(self, channel: str, cause: str) -> None:
         if self._opening:
@@ -254,45 +306,14 @@ class AriTelephone:
                 await self._ask(orphan)
 
 
-@contextlib.asynccontextmanager
-async def _expected(
-    futures: dict[str, asyncio.Future[None]], channel: str, deadline: float
-) -> AsyncIterator[None]:
-    """At the end of the block, wait for the channel's event, which may have come meanwhile."""
-    future = futures[channel] = asyncio.get_running_loop().create_future()
-    try:
-        yield
-        async with asyncio.timeout(deadline):
-            await future
-    except TimeoutError:
-        raise PbxUnavailable(f"nothing is heard of channel {channel} in {deadline:g} s") from None
-    finally:
-        if futures.get(channel) is future:
-            del futures[channel]
-
-
-def _settle(futures: dict[str, asyncio.Future[None]], channel: str) -> None:
-    future = futures.get(channel)
-    if future is not None and not future.done():
-        future.set_result(None)
-
-
-async def _both(one: Awaitable[_One], other: Awaitable[_Other]) -> tuple[_One, _Other]:
-    """Both at the same time; the first error after both have ended."""
-    first, second = await asyncio.gather(one, other, return_exceptions=True)
-    if isinstance(first, BaseException):
-        raise first
-    if isinstance(second, BaseException):
-        raise second
-    return first, second
-
-
 def _local_address(answer: Any) -> tuple[str, int]:
     try:
         variables = answer["channelvars"]
+        if connection := variables.get("MEDIA_WEBSOCKET_CONNECTION_ID"):
+            return str(connection), 0
         return (
             str(variables["UNICASTRTP_LOCAL_ADDRESS"]),
             int(variables["UNICASTRTP_LOCAL_PORT"]),
         )
-    except (KeyError, TypeError, ValueError):
-        raise PbxUnavailable("Asterisk does not say where it takes our RTP") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise PbxUnavailable("Asterisk does not say where it takes our audio") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -17,21 +16,23 @@ from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
 from ari_app.backends.file_drop import FileDrop
-from ari_app.bootstrap import sending
+from ari_app.bootstrap import hearing, sending
 from ari_app.bootstrap.outside import destination
 from ari_app.bootstrap.premises import (
     Premises,
     derived,
     load_bundle,
-    load_model,
     sealer,
     subject_key,
 )
 from ari_app.bootstrap.texting import bound, carriers, contracts
+from ari_app.bootstrap.watching import probe
 from ari_app.bus.jetstream import JetStream
+from ari_app.calls.admission import Admission, Caps, cap_of
+from ari_app.calls.instruments import Instruments
 from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
-from ari_app.calls.session import Instruments
+from ari_app.config import Calls as CallSettings
 from ari_app.config import Settings, read_secret
 from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
@@ -39,24 +40,27 @@ from ari_app.jobs.leases import Leaseholder
 from ari_app.jobs.ticker import Ticker
 from ari_app.media.g711 import ulaw_encode
 from ari_app.media.line import RtpLines
+from ari_app.media.quality import with_trunk
+from ari_app.media.websocket import WebSocketLines
 from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
+from ari_app.phone.probe import Probe
 from ari_app.policy.bundle import Bundle
-from ari_app.ports import Fence
+from ari_app.ports import Fence, Lines
 from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
 from ari_app.projections.persons import Persons
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.carriers import Carriers
-from ari_app.speech.recognisers import AsrWorkers
 from ari_app.speech.turns import Turns
 from ari_app.speech.voice import EspeakVoice
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 from ari_app.store.wal_watch import watch
 from ari_app.telemetry.clock import SystemClock
+from ari_app.telemetry.loop_watch import LoopWatch
 from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.threads.inbox import Inbox
 from ari_app.threads.replies import Replies
@@ -103,7 +107,7 @@ class Service:
     async def _start(self) -> None:
         settings = self._settings
         bundle = load_bundle(settings)
-        model = load_model(settings)
+        recognisers = hearing.recognisers(settings, self._meter)
         password = _need(
             read_secret(settings.pbx.password_file, "ari_password", "pbx.password_file"),
             "the ARI password is not set: write it to a file and name that in [pbx] password_file",
@@ -131,8 +135,6 @@ class Service:
         self._stack.push_async_callback(voice.aclose)
         await voice.prepare((text, bundle.language) for text in bundle.spoken())
 
-        workers = settings.speech.workers or os.cpu_count() or 1
-        recognisers = AsrWorkers(model, workers, self._meter, settings.speech.deadline)
         await recognisers.start()
         self._stack.push_async_callback(recognisers.aclose)
 
@@ -149,11 +151,14 @@ class Service:
             derived(key, "texted codes"),
         )
         await self._background(store, leases, ticker, gateway, agent, premises.privacy.erasure)
+        self._watch_ourselves(
+            ticker, leases, probe(settings, agent, voice, store, key, self._clock, self._meter)
+        )
         await self._supervise()
         await self._serve_agi(store, bundle, gateway, key)
 
         rate, pause = recognisers.rate, settings.speech.pause
-        calls = Calls(lambda: Turns(rate, pause), settings.calls.most)
+        calls = Calls(lambda: Turns(rate, pause), Admission(_caps(settings.calls)))
         app = settings.pbx.app
         telephone = AriTelephone(
             app,
@@ -176,6 +181,7 @@ class Service:
             subject_key=key,
             region=region,
             no_input=settings.calls.no_input,
+            with_trunk=with_trunk,
         )
         calls.use(tools)
         await self._take_calls(leases, client)
@@ -226,17 +232,36 @@ class Service:
 
         self._spawn(stand_by, "standby")
 
-    async def _lines(self) -> RtpLines:
+    def _watch_ourselves(self, ticker: Ticker, leases: Leaseholder, ours: Probe | None) -> None:
+        self._spawn(LoopWatch(self._meter).run, "loop watch")
+        if ours is None:
+            return
+
+        async def call(_: Fence) -> None:
+            await ours.run_once()
+
+        ticker.every(self._settings.probe.every, "probe", leases.only("probe", call))
+
+    async def _lines(self) -> Lines:
         """Lines for as many calls as may come; that there can be one is tried now."""
         media, most = self._settings.media, self._settings.calls.most
+        if media.transport == "websocket":
+            websockets = WebSocketLines(self._settings.pbx.url, self._meter, self._clock)
+            self._stack.push_async_callback(websockets.aclose)
+            return websockets
         ports = range(media.first_port, media.last_port + 1)
         try:
             lines = RtpLines(
-                media.host, media.advertise or media.host, ports, self._meter, self._clock
+                media.host,
+                media.advertise or media.host,
+                ports,
+                self._meter,
+                self._clock,
+                media.sources,
             )
         except ValueError as error:
             raise SettingsError(
-                f"[media]: {error}: correct host, first_port and last_port"
+                f"[media]: {error}: correct host, advertise, sources, first_port and last_port"
             ) from None
         room = sum(port % 2 == 0 for port in ports)
         if room < most:
@@ -259,6 +284,7 @@ class Service:
                 telephone,
                 self._meter,
                 self._clock,
+                patience=pbx.patience,
                 rest_over_websocket=_TRANSPORTS[pbx.transport],
             )
         except ValueError as error:
@@ -326,7 +352,8 @@ class Service:
         inquiries = gateway if isinstance(gateway, Carriers) else None
         overdue = Overdue(store, self._clock, self._meter, inquiries)
         seals = sealer(self._settings, store, self._clock)
-        orphans = Orphans(store.bury, store, agent, self._meter)
+        adoption = self._settings.calls.adoption
+        orphans = Orphans(store.bury, store, agent, self._meter, self._clock, adoption)
 
         async def seal(fence: Fence) -> None:
             await seals.run_once(fence)
@@ -478,6 +505,20 @@ class _Nobody:
 
     def prompt_ended(self, at: float) -> None:
         """See the port AudioSink."""
+
+
+def _caps(calls: CallSettings) -> Caps:
+    """How many calls may be up; a machine that was measured takes no more than it can."""
+    most = calls.most
+    if calls.capacity is not None:
+        try:
+            most = min(most, cap_of(calls.capacity.read_text(encoding="utf-8"), calls.headroom))
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"[calls] capacity: {calls.capacity} cannot be used ({error}): "
+                "let `segue bench capacity` write it, or unset it"
+            ) from None
+    return Caps(most, calls.per_caller, calls.per_trunk)
 
 
 def _need(secret: str | None, sentence: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ari_app.conversation.events import Envelope, Event
+from ari_app.calls.adoption import Adoption, Course, adoption
+from ari_app.conversation.events import CallResumed, Envelope, Event
 from ari_app.conversation.state import Conversation, fold
+from ari_app.errors import Conflict
 from ari_app.ports import Effect, Store, Timer
 
 
@@ -48,6 +50,22 @@ class Journal:
     async def catch_up(self) -> None:
         """Take in what others have appended."""
         self._fold(await self._store.read(self.stream, self.state.sequence))
+
+    async def adopt(self, call: str) -> Adoption:
+        """Take the call over from the worker that had it, unless it is closed; and how to go on.
+
+        Either this or the closing of an orphan is written, never both.
+        """
+        while True:
+            await self.catch_up()
+            plan = adoption(await self._store.read(self.stream), call)
+            if plan.course is Course.CLOSED:
+                return plan
+            try:
+                await self.append([CallResumed(call=call)], decision=True, held=True)
+            except Conflict:
+                continue  # somebody was faster: with a text, or by closing the call
+            return plan
 
     def _fold(self, envelopes: Sequence[Envelope]) -> None:
         self.state = fold(envelopes, self.state)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
-from ari_app.calls.session import CallSession, Instruments
+from ari_app.calls.admission import Admission, Refusal
+from ari_app.calls.instruments import Instruments
+from ari_app.calls.session import CallSession
 from ari_app.errors import AriRefused, Unavailable
-from ari_app.ports import Exit, IncomingCall, TurnDetector
+from ari_app.ports import Exit, FoundCall, IncomingCall, TurnDetector
 
 logger = logging.getLogger(__name__)
+
+_EXITS = frozenset(exit.value for exit in Exit)
 
 
 class Calls:
     """Implements the port `CallEvents`."""
 
-    def __init__(self, detector: Callable[[], TurnDetector], most_calls: int) -> None:
+    def __init__(self, detector: Callable[[], TurnDetector], admission: Admission) -> None:
         self._instruments: Instruments | None = None
         self._detector = detector
-        self._most = most_calls
+        self._admission = admission
         self._live: dict[str, CallSession] = {}  # by channel
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -42,13 +46,10 @@ class Calls:
         """Take the call, or send it back to the dialplan when there is no room."""
         if call.channel in self._live:
             return  # a repeated event changes nothing
-        if self._draining or len(self._live) >= self._most:
-            self._start(self._refuse(call.channel), f"refuse {call.channel}")
+        if refusal := self._admission.refuses(call):
+            self._start(self._refuse(call.channel, refusal), f"refuse {call.channel}")
             return
-        session = CallSession(call, self._tools, self._detector())
-        self._live[call.channel] = session
-        self._gauge()
-        self._start(self._run(session), f"call {session.id}")
+        self._begin(call, CallSession(call, self._tools, self._detector()))
 
     def key_pressed(self, channel: str, key: str) -> None:
         """To the call that it belongs to."""
@@ -64,16 +65,38 @@ class Calls:
         """Calls go on in Asterisk: their audio still flows, so they go on here."""
         logger.warning("the event stream of Asterisk is down; %d calls go on", len(self._live))
 
-    def pbx_back(self, channels: frozenset[str]) -> None:
-        """Calls that ended meanwhile end here; callers nobody serves go to the dialplan."""
+    def serves(self, channel: str) -> bool:
+        """Whether a call that is live here has this channel."""
+        return channel in self._live
+
+    def media_gone(self, call: str) -> None:
+        """To the call that it belongs to."""
+        for session in self._live.values():
+            if session.id == call:
+                session.media_gone()
+
+    def pbx_back(self, channels: frozenset[str], found: Sequence[FoundCall]) -> None:
+        """Calls that ended meanwhile end here; with callers nobody serves we go on, if we can."""
         for channel in self._live.keys() - channels:
             self._live[channel].caller_gone("lost while the event stream was down")
-        for channel in channels - self._live.keys():
-            self._start(self._give_back(channel), f"give back {channel}")
+        for call in found:
+            self._find(call)
+
+    def _find(self, found: FoundCall) -> None:
+        if found.exit in _EXITS:  # it was on its way out
+            self._start(self._leave(found.channel, Exit(found.exit), {}), f"out {found.channel}")
+        elif found.call and found.conversation and not self._draining:
+            call = found.incoming or IncomingCall(found.channel, did="", caller="")
+            self._begin(call, CallSession(call, self._tools, self._detector(), found))
+        elif found.incoming and not found.call:  # entered while nobody listened
+            self.call_entered(found.incoming)
+        else:
+            self._start(self._give_back(found.channel), f"give back {found.channel}")
 
     async def drain(self, deadline: float) -> None:
         """Take no more calls; let these finish, and at the deadline give them to people."""
         self._draining = True
+        self._admission.drain()
         if self._tasks:
             logger.info("draining: %d calls have %.0f s to finish", len(self._live), deadline)
             await asyncio.wait(self._tasks, timeout=deadline)
@@ -82,23 +105,31 @@ class Calls:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
 
+    def _begin(self, call: IncomingCall, session: CallSession) -> None:
+        self._live[call.channel] = session
+        self._admission.entered(call)
+        self._gauge()
+        self._start(self._run(session), f"call {session.id}")
+
     async def _run(self, session: CallSession) -> None:
         try:
             await session.run()
         finally:
             del self._live[session.channel]
+            self._admission.left(session.channel)
             self._gauge()
 
-    async def _refuse(self, channel: str) -> None:
+    async def _refuse(self, channel: str, refusal: Refusal) -> None:
         self._tools.meter.count("segue_calls_total", outcome=Exit.OVERLOAD.value)
-        await self._leave(channel, Exit.OVERLOAD)
+        self._tools.meter.count("segue_calls_refused_total", reason=refusal.value)
+        await self._leave(channel, Exit.OVERLOAD, {"SEGUE_REASON": refusal.value})
 
     async def _give_back(self, channel: str) -> None:
-        await self._leave(channel, Exit.ERROR)
+        await self._leave(channel, Exit.ERROR, {})
 
-    async def _leave(self, channel: str, exit: Exit) -> None:
+    async def _leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
         try:
-            await self._tools.telephone.leave(channel, exit, {})
+            await self._tools.telephone.leave(channel, exit, variables)
         except (AriRefused, Unavailable) as error:
             logger.warning("channel %s could not be given back: %s", channel, error)
 

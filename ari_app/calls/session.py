@@ -8,12 +8,18 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
-from ari_app.agent.turn import Agent, Heard, Spoken, Turn
+from ari_app.agent.turn import Heard, Spoken, Turn
+from ari_app.calls.adoption import Adoption, Course, asked_again, open_question
+from ari_app.calls.closing import close, variables
 from ari_app.calls.dialogue import Dialogue, Phase, Play, Signal, Stop
+from ari_app.calls.ear import Ear
+from ari_app.calls.instruments import Instruments
 from ari_app.calls.journal import Journal
 from ari_app.conversation.events import (
     AgentSpoke,
+    AudioMissing,
     CallAnswered,
     CallEnded,
     CallerSilent,
@@ -23,31 +29,30 @@ from ari_app.conversation.events import (
     ConversationOpened,
     DisclosurePlayed,
     Event,
+    HearingBack,
     HearingLost,
     KeyPressed,
     PromptInterrupted,
 )
 from ari_app.conversation.identity import E164, new_id
-from ari_app.errors import AriRefused, AsrLost, Conflict, LeaseLost, SegueError, Unavailable
+from ari_app.errors import (
+    AriRefused,
+    AsrLost,
+    Conflict,
+    LeaseLost,
+    PbxUnavailable,
+    SegueError,
+    Unavailable,
+)
 from ari_app.ports import (
-    Clock,
-    Effect,
     Exit,
+    FoundCall,
     IncomingCall,
     Line,
-    Lines,
-    Meter,
-    Recogniser,
-    Recognisers,
-    Store,
-    Telephone,
     TurnDetector,
     TurnSign,
-    Utterance,
-    Voice,
     failpoint,
 )
-from ari_app.projections.persons import Persons
 
 logger = logging.getLogger(__name__)
 
@@ -58,23 +63,9 @@ _SECRET_KEY = "•"
 # After the last packet of a goodbye: Asterisk must pass it on before its leg is deleted.
 _LINGER = 0.1
 
-
-@dataclass(frozen=True, slots=True)
-class Instruments:
-    """What every call works with."""
-
-    telephone: Telephone
-    lines: Lines
-    recognisers: Recognisers
-    voice: Voice
-    agent: Agent
-    store: Store
-    persons: Persons
-    clock: Clock
-    meter: Meter
-    subject_key: bytes
-    region: str | None  # how national numbers of callers are read
-    no_input: float  # seconds of silence that are an answer
+# Seconds after the first word about it for which nothing may come from a caller's phone.
+_NO_AUDIO = 10.0
+_MOST_LEGS = 3  # media legs that a call may lose before it is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +81,49 @@ class _Gone(Exception):
     """The caller has hung up, or the call was taken from us."""
 
 
+class _MediaGone(Enum):
+    """A signal of its own: the leg must be made anew."""
+
+    GONE = "gone"
+
+
 class CallSession:
     """Runs one call. All of its life is in `run`; the rest only brings signals."""
 
-    def __init__(self, call: IncomingCall, tools: Instruments, detector: TurnDetector) -> None:
+    def __init__(
+        self,
+        call: IncomingCall,
+        tools: Instruments,
+        detector: TurnDetector,
+        found: FoundCall | None = None,
+    ) -> None:
+        """`found`: the call was another worker's, and its conversation goes on."""
         now = tools.clock.now()
-        self.id = new_id("call", now, os.urandom(10))
+        self.id = found.call if found else new_id("call", now, os.urandom(10))
         self.channel = call.channel
         self._began = tools.clock.monotonic()
         self._incoming = call
         self._tools = tools
         self._detector = detector
-        self._journal = Journal(tools.store, new_id("conv", now, os.urandom(10)))
+        stream = found.conversation if found else new_id("conv", now, os.urandom(10))
+        self._journal = Journal(tools.store, stream)
+        self._found = found is not None
+        self._closed = self._found  # whether the log is not ours to write
         self._dialogue: Dialogue[_Segment] = Dialogue(tools.no_input)
         # What has happened waits here as the event that it will be; None: the call is over.
-        self._signals: asyncio.Queue[Signal | Event | None] = asyncio.Queue()
+        self._signals: asyncio.Queue[Signal | Event | _MediaGone | None] = asyncio.Queue()
         self._gone: str | None = None
         self._line: Line | None = None
-        self._recogniser: Recogniser | None = None
-        self._hearing = False
+        self._ear = Ear(
+            self.id,
+            tools.recognisers,
+            on_words=self._partial,
+            on_lost=lambda: self._signals.put_nowait(HearingLost(call=self.id)),
+            on_back=lambda: self._signals.put_nowait(HearingBack(call=self.id)),
+        )
+        self._no_audio_until: float | None = None  # by then something must come from the phone
+        self._silent_line = False  # nothing has come
+        self._legs_lost = 0
         self._playing: _Segment | None = None
         self._speech_ended: float | None = None
         self._exit: Exit | None = None
@@ -134,12 +149,25 @@ class CallSession:
         self._evicted = exit, reason
         self._signals.put_nowait(None)
 
+    def media_gone(self) -> None:
+        """The leg has ended by itself: neither side hears the other."""
+        self._signals.put_nowait(_MediaGone.GONE)
+
     def heard(self, pcm: bytes, at: float) -> None:
         """Audio of the caller (port AudioSink)."""
-        if self._recogniser is None or not self._hearing:
+        if self._silent_line:
+            self._silent_line = False
+            if self._ear.hears:
+                self._signals.put_nowait(HearingBack(call=self.id))
+        if not self._ear.hears:
             return
-        self._recogniser.feed(pcm)
+        self._ear.feed(pcm)
         self._follow_sign(self._detector.heard(pcm, at))
+
+    def no_audio(self, at: float) -> None:
+        """Nothing has come from the caller's phone (port AudioWatch)."""
+        self._silent_line = True
+        self._signals.put_nowait(AudioMissing(call=self.id))
 
     def _follow_sign(self, sign: TurnSign | None) -> None:
         match sign:
@@ -166,10 +194,9 @@ class CallSession:
         if text:
             self._follow(self._dialogue.words(self._tools.clock.monotonic()))
 
-    def _asr_lost(self) -> None:
-        if self._hearing:
-            self._hearing = False
-            self._signals.put_nowait(HearingLost(call=self.id))
+    @property
+    def _hearing(self) -> bool:
+        return self._ear.hears and not self._silent_line
 
     # -- the life of a call ---------------------------------------------------------------------
 
@@ -179,7 +206,7 @@ class CallSession:
         ticker = asyncio.create_task(self._tick(), name=f"tick {self.id}")
         ticker.add_done_callback(self._tick_ended)
         try:
-            await self._begin()
+            await (self._resume() if self._found else self._begin())
             await self._talk()
         except _Gone:
             cause = self._gone or "gone"
@@ -220,26 +247,97 @@ class CallSession:
             held=True,
         )
         failpoint("call.after_received")
-        wide = self._tools.recognisers.rate == 16000
-        media_format = "slin16" if wide else "ulaw"
-        self._line = await self._tools.lines.open(self, media_format)
-        try:
-            self._recogniser = await self._tools.recognisers.open(self._partial, self._asr_lost)
-            self._hearing = True
-        except AsrLost as error:
-            logger.error("call %s starts without speech recognition: %s", self.id, error)
-        await self._tools.telephone.answer(self.channel)
-        peer = await self._tools.telephone.connect_media(
-            self.channel, self.id, self._line.host, self._line.port, media_format
+        await self._tools.telephone.mark(self.channel, self._journal.stream, self.id)
+        await self._greet(await self._connect(answered=False))
+
+    async def _connect(self, *, answered: bool) -> list[Event]:
+        """Audio both ways; the events of it that are not written yet."""
+        self._line = await self._tools.lines.open(self, self._media_format)
+        await self._ear.open()
+        events: list[Event] = []
+        if not answered:
+            await self._tools.telephone.answer(self.channel)
+            events.append(CallAnswered(call=self.id))
+        await self._connect_media()
+        if not self._ear.hears:
+            events.append(HearingLost(call=self.id))
+        return events
+
+    @property
+    def _media_format(self) -> str:
+        return "slin16" if self._tools.recognisers.rate == 16000 else "ulaw"
+
+    async def _connect_media(self) -> None:
+        assert self._line is not None
+        await self._tools.telephone.connect_media(
+            self.channel,
+            self.id,
+            self._line.host,
+            self._line.port,
+            self._media_format,
+            self._line.connect,
         )
-        self._line.connect(peer)
-        lost = [HearingLost(call=self.id)] if self._recogniser is None else []
-        opening = self._tools.agent.open_question()
-        await self._journal.append([CallAnswered(call=self.id), *lost, opening])
+
+    async def _greet(self, events: Sequence[Event]) -> None:
+        await self._journal.append([*events, self._tools.agent.open_question()])
         failpoint("call.after_answered")
         disclosure, question = self._tools.agent.greeting()
         first = await self._segment(disclosure, disclosure=True)
         self._say([(first, False), (await self._segment(question), True)], leave=False)
+
+    # -- a call that another worker had -----------------------------------------------------------
+
+    async def _resume(self) -> None:
+        """Go on where the log ends; the caller has heard nothing since."""
+        plan = await self._journal.adopt(self.id)
+        self._tools.meter.count("segue_calls_adopted_total", how=plan.course.value)
+        self._closed = plan.course is Course.CLOSED
+        if self._closed:
+            self._evicted = Exit.ERROR, "the call was over"
+            self._signals.put_nowait(None)
+            return
+        logger.warning("call %s of a worker that is gone goes on here", self.id)
+        events = await self._connect(answered=plan.answered)
+        match plan.course:
+            case Course.GREET:
+                await self._greet(events)
+            case Course.LEAVE:
+                await self._journal.append(events)
+                await self._say_goodbye(plan)
+            case _:
+                await self._journal.append(events)
+                await self._ask_again()
+
+    async def _say_goodbye(self, plan: Adoption) -> None:
+        self._exit = Exit.HANDOFF if plan.people else Exit.DONE
+        self._reason = plan.people or "decided before"
+        self._say([(await self._segment(s), True) for s in plan.say], leave=True)
+
+    async def _ask_again(self) -> None:
+        """Nobody knows what the caller has heard last: the open question, once more."""
+        bundle, state = self._tools.agent.bundle, self._journal.state
+        if open_question(bundle, state) is None:
+            await self._journal.append([self._tools.agent.open_question()])
+        if not self._hearing:
+            await self._explain_keys()
+            return
+        spoken = asked_again(bundle, self._journal.state)
+        question = bundle.questions[self._journal.state.question or bundle.opening]
+        self._detector.expect(question.profile)
+        self._say([(await self._segment(s), True) for s in spoken], leave=False)
+        await self._journal.append(
+            [AgentSpoke(call=self.id, prompt=s.prompt, text=s.text) for s in spoken]
+        )
+
+    async def _new_leg(self) -> None:
+        self._legs_lost += 1
+        if self._legs_lost > _MOST_LEGS:
+            raise PbxUnavailable("Asterisk ends the media leg again and again")
+        logger.warning("call %s has lost its media leg: it gets another", self.id)
+        await self._connect_media()
+        if not self._dialogue.must_be_heard:
+            self._interrupt(self._dialogue.key())
+            await self._ask_again()
 
     def _fail(self, cause: str) -> str:
         """The dialplan apologises and finds people, unless they expect the caller already."""
@@ -259,7 +357,7 @@ class CallSession:
                 await self._take(signal)
         await asyncio.sleep(_LINGER)
 
-    async def _take(self, signal: Signal | Event) -> None:
+    async def _take(self, signal: Signal | Event | _MediaGone) -> None:
         match signal:
             case Signal.TAKE_WORDS:
                 await self._take_words()
@@ -272,15 +370,23 @@ class CallSession:
                     await self._decide(Heard("voice", "silence"))
             case Signal():
                 pass
-            case HearingLost():
+            case HearingLost() | AudioMissing():
                 self._dialogue.deaf()
                 await self._journal.append([signal])
+                if isinstance(signal, AudioMissing):
+                    self._no_audio_until = self._tools.clock.monotonic() + _NO_AUDIO
                 await self._explain_keys()
+            case HearingBack():
+                self._keys_explained = False
+                await self._journal.append([signal])
+            case _MediaGone():
+                await self._new_leg()
             case DisclosurePlayed():
                 await self._journal.append([signal])
                 if not self._hearing:
                     await self._explain_keys()
             case KeyPressed(key=key):
+                self._no_audio_until = None  # whoever presses keys hears us
                 if self._dialogue.takes_keys:
                     await self._take_key(key)
             case _:
@@ -322,7 +428,7 @@ class CallSession:
         # A key that came first has made the turn: then the words are a fact, but no turn.
         turn = self._dialogue.phase is Phase.THINKING
         try:
-            utterance = await self._finish_utterance()
+            utterance = await self._ear.finish()
         except AsrLost:
             return  # on_lost has queued what follows
         now = self._tools.clock.monotonic()
@@ -346,11 +452,6 @@ class CallSession:
         if turn:
             self._digits = ""  # they say it instead
             await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
-
-    async def _finish_utterance(self) -> Utterance:
-        if self._recogniser is None:
-            raise AsrLost("there is no recogniser")
-        return await self._recogniser.finish()
 
     async def _decide(self, heard: Heard) -> None:
         while True:
@@ -395,19 +496,23 @@ class CallSession:
 
     async def _finish(self, cause: str) -> None:
         """Free everything, tell the dialplan, and write the hand-off record."""
-        statistics = self._line.statistics() if self._line else {}
+        statistics: dict[str, int] = {}
+        if self._line is not None:
+            trunk = {} if self._gone else await self._tools.telephone.trunk_audio(self.channel)
+            statistics = self._tools.with_trunk(self._line.statistics(), trunk)
         with contextlib.suppress(AriRefused, Unavailable):
             await self._tools.telephone.release(self.id)
         exit = self._exit or Exit.ERROR
         left = False
         if self._gone is None:
             try:
-                await self._tools.telephone.leave(self.channel, exit, self._variables())
+                await self._tools.telephone.leave(
+                    self.channel, exit, variables(self._journal, self._reason)
+                )
                 left = True
             except (AriRefused, Unavailable) as error:
                 logger.warning("call %s could not be given back: %s", self.id, error)
-        if self._recogniser is not None:
-            await self._recogniser.aclose()
+        await self._ear.aclose()
         if self._line is not None:
             await self._line.aclose()
         last: list[Event] = []
@@ -417,32 +522,12 @@ class CallSession:
         duration = self._tools.clock.monotonic() - self._began
         self._tools.meter.observe("segue_call_duration_seconds", duration)
         self._tools.meter.count("segue_calls_total", outcome=exit.value if left else "hangup")
+        if self._closed:
+            return
         try:
-            await self._close(last)
+            await close(self._journal, self._tools.agent, self._exit, self._reason, last)
         except (Unavailable, LeaseLost) as error:
             logger.error("the end of call %s could not be stored: %s", self.id, error)
-
-    async def _close(self, last: list[Event]) -> None:
-        """The end and its hand-off record in one append; one record has been made for people."""
-        await self._journal.catch_up()
-        effects: list[Effect] = []
-        if self._exit is not Exit.HANDOFF:
-            outcome = "text promised" if self._journal.state.messages else "ended without a text"
-            recorded, effect = self._tools.agent.hand_off(
-                self._journal.stream,
-                self._journal.state,
-                outcome,
-                self._reason or "the call is over",
-            )
-            last.append(recorded)
-            effects.append(effect)
-        await self._journal.append(last, effects=effects, held=False)
-        failpoint("call.after_ended")
-
-    def _variables(self) -> dict[str, str]:
-        """What the dialplan and the person who takes the call may see: no words of the caller."""
-        brief = " ".join(filter(None, (self._journal.state.topic, self._reason)))
-        return {"SEGUE_CONVERSATION": self._journal.stream, "SEGUE_BRIEF": brief[:200]}
 
     # -- speaking -------------------------------------------------------------------------------
 
@@ -483,9 +568,12 @@ class CallSession:
         while True:
             await asyncio.sleep(_TICK)
             now = self._tools.clock.monotonic()
-            if self._hearing:
+            if self._ear.hears:
                 self._follow_sign(self._detector.poll(now))
             self._follow(self._dialogue.tick(now))
+            if self._silent_line and self._no_audio_until and now >= self._no_audio_until:
+                self._no_audio_until = None
+                self.evict(Exit.ERROR, "no audio comes from the phone")
 
     def _tick_ended(self, ticker: asyncio.Task[None]) -> None:
         """Without a sense of time a silent caller would wait for ever."""

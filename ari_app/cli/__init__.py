@@ -202,6 +202,35 @@ def call(
     simulated_call.run(words, sip, to, caller, voice, as_json)
 
 
+@app.command("probe")
+def probe_once(
+    lines: Annotated[
+        list[str] | None,
+        typer.Argument(help="What is said, a sentence or one key for each turn; else [probe] say."),
+    ] = None,
+    config: Config = None,
+    sip: Annotated[str, typer.Option(help="host:port of the PBX; else [probe] sip.")] = "",
+    to: Annotated[str, typer.Option(help="The number to dial; else [probe] number.")] = "",
+    caller: Annotated[
+        str, typer.Option("--from", help="The probe's own number; else [probe] caller.")
+    ] = "",
+    text: Annotated[bool, typer.Option("--text", help="Lines may lead to a text.")] = False,
+    log: Annotated[
+        bool, typer.Option("--log/--no-log", help="Look for the call's events in the log.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Try the whole path by one synthetic call. Status 1 if a step failed, 2 if it cannot be tried.
+
+    It dials, hears the disclosure and the question, says a sentence, hears the reply, hangs up,
+    and looks for the call's events in the log. It sends no text unless --text allows it.
+    """
+    from ari_app.cli import probe
+
+    given = probe.Given(lines or [], sip, to, caller)
+    raise typer.Exit(probe.run(config, given, may_text=text, log=log, as_json=as_json))
+
+
 @config_app.command("check")
 def config_check(config: Config = None) -> None:
     """Read the settings, the policy bundle, the speech model and every secret; change nothing."""
@@ -445,6 +474,46 @@ def bench_the_store(
     from ari_app.cli import bench_store
 
     raise typer.Exit(bench_store.run_store(largest, postgres, out, plot))
+
+
+@bench_app.command("capacity")
+def bench_the_capacity(
+    config: Config = None,
+    most: Annotated[int, typer.Option(min=1, max=96, help="Callers at once, at most.")] = 96,
+    seconds: Annotated[float, typer.Option(min=2, help="Seconds that each level lasts.")] = 20.0,
+    quick: Annotated[bool, typer.Option(help="Two small levels only: does it work?")] = False,
+    headroom: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.9, help="Share left free; else that of [calls] headroom."),
+    ] = None,
+    say: Annotated[
+        list[str] | None, typer.Option(help="What the callers say, if your policy needs it.")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Capacity file for admission, written if a level is held.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the JSON file.")] = Path("build/bench"),
+) -> None:
+    """How many calls this machine holds, with your model and policy and a private Asterisk."""
+    from ari_app.cli.bench_capacity import Plan, run_capacity
+
+    lines = tuple(say or ())
+    plan = Plan(config, most, seconds, headroom=headroom, lines=lines, out=out, write=write)
+    raise typer.Exit(run_capacity(plan.quick() if quick else plan))
+
+
+@bench_app.command("soak")
+def bench_the_soak(
+    config: Config = None,
+    minutes: Annotated[float, typer.Option(min=0.5, help="How long.")] = 30.0,
+    calls: Annotated[int, typer.Option(min=1, max=48, help="Callers at once.")] = 8,
+    seed: Annotated[int, typer.Option(help="The same one makes the same people call.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder of the JSON file.")] = Path("build/bench"),
+) -> None:
+    """Mixed calls for half an hour: does memory, do files, tasks or channels grow?"""
+    from ari_app.cli.soak import Soak, run_soak
+
+    raise typer.Exit(run_soak(Soak(minutes, calls, seed, config, out)))
 
 
 @app.command(hidden=True)

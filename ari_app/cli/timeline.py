@@ -70,6 +70,12 @@ def row(event: Event) -> tuple[str, str, str]:
             return "caller", "silence", ""
         case e.HearingLost():
             return "call", "speech recognition is down: keys only", ""
+        case e.HearingBack():
+            return "call", "the caller can be heard again", ""
+        case e.AudioMissing():
+            return "call", "nothing comes from the caller's phone", ""
+        case e.CallResumed():
+            return "call", "taken over from a worker that is gone", event.call
         case e.DecisionMade():
             intent = f"{event.intent or 'no intent'} {event.confidence:.2f}"
             did = f"{event.rule}: {'; '.join(event.actions)}"

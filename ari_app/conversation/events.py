@@ -121,6 +121,30 @@ class HearingLost:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HearingBack:
+    """There is a recogniser again, or there is audio after all: the caller may speak."""
+
+    call: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioMissing:
+    """Nothing comes from the caller's phone; what we say may go nowhere either."""
+
+    call: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResumed:
+    """A worker has gone on with a call that another had; in between the caller heard nothing."""
+
+    call: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionMade:
     """One rule of one bundle decided; inputs and alternatives are what it saw."""
 
@@ -523,6 +547,9 @@ Event = (
     | KeyPressed
     | CallerSilent
     | HearingLost
+    | HearingBack
+    | AudioMissing
+    | CallResumed
     | DecisionMade
     | ConsentGiven
     | ConsentRefused

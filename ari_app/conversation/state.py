@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from ari_app.conversation.events import (
     AgentSpoke,
+    AudioMissing,
     CallAnswered,
     CallBackRequested,
     CallEnded,
@@ -15,6 +16,7 @@ from ari_app.conversation.events import (
     CallerSpoke,
     CallLeft,
     CallReceived,
+    CallResumed,
     ChoiceMade,
     CodeTexted,
     CodeWrong,
@@ -29,6 +31,7 @@ from ari_app.conversation.events import (
     HandoffDelayed,
     HandoffEscalated,
     HandoffRecorded,
+    HearingBack,
     HearingLost,
     HelpAsked,
     IdentityProved,
@@ -162,8 +165,12 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return _turn(state, Said("keys", key, 1.0), silences=0)
         case CallerSilent():
             return _but(state, silences=state.silences + 1)
-        case HearingLost():
+        case HearingLost() | AudioMissing():
             return _but(state, hearing=False)
+        case HearingBack():
+            return _but(state, hearing=True)
+        case CallResumed(call=call):
+            return _but(state, on_the_line=call, hearing=True)
         case DecisionMade(topic=topic, question=question, intent=intent):
             return _but(
                 state,

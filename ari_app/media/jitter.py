@@ -1,20 +1,24 @@
 """Pure. From packets in the network's order to audio in the caller's order, its holes named.
 
 Nothing is played from here, so nothing is held back that is in order: a packet waits only while
-one before it is missing, at most `depth` packets or `patience` seconds. Time is the RTP
-timestamp's: a hole is as long as the timestamps say, so that the times of words stay true also
-where the caller's telephone sends nothing during silence.
+one before it is missing, until a player with an adaptive delay (see Timing) would have needed it.
+Time is the RTP timestamp's: a hole is as long as the timestamps say, so that the times of words
+stay true also where the caller's telephone sends nothing during silence. A hole in the sequence
+was lost; a hole in the timestamps alone is silence.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ari_app.media.rtp import RtpPacket
+from ari_app.media.timing import LONGEST, Timing
 
 # RFC 3550, appendix A.1: this far ahead or behind is not disorder but a new start.
 _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
+
+# Packets that were held up together come together, and not always in their order.
+_LEAST_WAIT = 0.01
 
 # No packets for so long is silence that is told as it passes, not when the next packet comes.
 _STALL = 0.2
@@ -26,68 +30,87 @@ _LONGEST_HOLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Audio that did not come."""
+    """Audio that did not come: lost on its way, or silence that nobody sent."""
 
     samples: int
+    lost: bool
 
 
-Piece = bytes | Hole
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """From here on silence sounds like this (RFC 3389, section 3.1)."""
+
+    level: int  # -dBov: 0 is the loudest, 127 silence
+
+
+Content = bytes | Noise
+Piece = Content | Hole
 
 
 class JitterBuffer:
     """One synchronisation source's packets, in order, each once; holds at most `depth` of them."""
 
-    def __init__(
-        self, rate: int, sample_size: int = 1, *, depth: int = 3, patience: float = 0.06
-    ) -> None:
+    def __init__(self, rate: int, sample_size: int = 1, *, depth: int = 24) -> None:
         self._rate = rate
         self._sample_size = sample_size
         self._depth = depth
-        self._patience = patience
-        self._held: dict[int, RtpPacket] = {}
+        self._held: dict[int, tuple[int, Content]] = {}  # timestamp and payload, by sequence
         self._missing: dict[int, None] = {}  # sequences given up, oldest first
         self._expected = 0  # the next sequence
+        self._furthest = 0  # the highest sequence held
         self._timestamp = 0  # the next packet's, if no time is missing
         self._duration = 0  # samples of the last packet
+        self._given_up = 0  # packets that should have been before the next one
         self._heard: float | None = None  # when the last packet came; None before the first
         self._waiting_since = 0.0
         self._ahead = 0  # samples of silence told before the timestamps said so
         self._bad: int | None = None  # RFC 3550, A.1: bad_seq
+        self.timing = Timing(rate)
         self.received = 0
-        self.lost = 0
-        self.late = 0
+        self.lost = 0  # were not there when they were needed
+        self.gaps = 0  # runs of lost packets
+        self.late = 0  # of the lost, and strays
+        self.reordered = 0  # put back into their order
         self.duplicates = 0
         self.restarts = 0
 
-    def push(self, packet: RtpPacket, now: float) -> list[Piece]:
+    @property
+    def duration(self) -> float:
+        """Seconds of audio in the last packet; 0 before the first, and of comfort noise."""
+        return self._duration / self._rate
+
+    def push(self, sequence: int, timestamp: int, content: Content, now: float) -> list[Piece]:
         """What has become ready by this packet, in order."""
         self.received += 1
         if self._heard is None:
-            self._expected, self._timestamp = packet.sequence, packet.timestamp
+            self._expected, self._timestamp = sequence, timestamp
         self._heard = now
-        ahead = (packet.sequence - self._expected) & 0xFFFF
+        ahead = (sequence - self._expected) & 0xFFFF
         if ahead == 0:
             self._bad = None
+            self.timing.packet(timestamp, now)
             ready: list[Piece] = []
-            self._release(packet, ready)
+            self._release(timestamp, content, ready)
             if self._held:
+                self.reordered += 1
                 self._drain(ready)
                 self._waiting_since = now
             return ready
         if ahead < _MAX_DROPOUT:
             self._bad = None
-            return self._hold(packet, now)
+            return self._hold(sequence, timestamp, content, now)
         if ahead >= (1 << 16) - _MAX_MISORDER:
-            self._behind(packet.sequence)
+            self._behind(sequence, timestamp, now)
             return []
-        if packet.sequence != self._bad:
+        if sequence != self._bad:
             # Perhaps a stray: believed only if its successor follows.
-            self._bad = (packet.sequence + 1) & 0xFFFF
+            self._bad = (sequence + 1) & 0xFFFF
             self.late += 1
             return []
         ready = self.flush()
-        self._start_at(packet)
-        self._release(packet, ready)
+        self._start_at(sequence, timestamp)
+        self.timing.packet(timestamp, now)
+        self._release(timestamp, content, ready)
         return ready
 
     def tick(self, now: float) -> list[Piece]:
@@ -95,19 +118,22 @@ class JitterBuffer:
         if self._heard is None:
             return []
         if self._held:
-            return self._give_up() if now - self._waiting_since >= self._patience else []
+            ready: list[Piece] = []
+            while self._held and self._is_due(now):
+                self._give_up(ready)
+            return ready
         silent = int((now - self._heard - _STALL) * self._rate) - self._ahead
         if silent < self._rate // 50:
             return []
         silent -= silent % (self._rate // 50)
         self._ahead += silent
-        return [Hole(silent)]
+        return [Hole(silent, lost=False)]
 
     def flush(self) -> list[Piece]:
         """All that is held, whatever is missing in between."""
         ready: list[Piece] = []
         while self._held:
-            ready += self._give_up()
+            self._give_up(ready)
         return ready
 
     def restart(self) -> list[Piece]:
@@ -117,64 +143,99 @@ class JitterBuffer:
         self._ahead = 0
         self._bad = None
         self._missing.clear()
+        self.timing.restart()
         return ready
 
     # -- order ------------------------------------------------------------------------------
 
-    def _hold(self, packet: RtpPacket, now: float) -> list[Piece]:
-        if packet.sequence in self._held:
+    def _hold(self, sequence: int, timestamp: int, content: Content, now: float) -> list[Piece]:
+        if sequence in self._held:
             self.duplicates += 1
             return []
+        self.timing.packet(timestamp, now)
         if not self._held:
             self._waiting_since = now
-        self._held[packet.sequence] = packet
-        return self._give_up() if len(self._held) > self._depth else []
+            self._furthest = sequence
+        elif (sequence - self._expected) & 0xFFFF > (self._furthest - self._expected) & 0xFFFF:
+            self._furthest = sequence
+        else:
+            self.reordered += 1
+        self._held[sequence] = timestamp, content
+        ready: list[Piece] = []
+        while len(self._held) > self._depth or (self._held and self._is_due(now)):
+            self._give_up(ready)
+        return ready
 
-    def _give_up(self) -> list[Piece]:
+    def _is_due(self, now: float) -> bool:
+        """Whether what is held cannot wait any longer for what should be before it."""
+        waited = now - self._waiting_since
+        if waited < _LEAST_WAIT:
+            return False
+        timestamp, _ = self._held[self._nearest()]
+        return waited >= LONGEST or now >= self.timing.due(timestamp)
+
+    def _nearest(self) -> int:
+        return min(self._held, key=lambda sequence: (sequence - self._expected) & 0xFFFF)
+
+    def _give_up(self, ready: list[Piece]) -> None:
         """Stop waiting for the first hole: release what is held behind it."""
-        nearest = min((sequence - self._expected) & 0xFFFF for sequence in self._held)
-        for offset in range(nearest):
+        missing = (self._nearest() - self._expected) & 0xFFFF
+        for offset in range(missing):
             self._missing[(self._expected + offset) & 0xFFFF] = None
         while len(self._missing) > _MAX_MISORDER:
             del self._missing[next(iter(self._missing))]
-        self.lost += nearest
-        self._expected = (self._expected + nearest) & 0xFFFF
-        ready: list[Piece] = []
+        self.lost += missing
+        self.gaps += 1
+        self._given_up = missing
+        self._expected = (self._expected + missing) & 0xFFFF
         self._drain(ready)
-        return ready
 
     def _drain(self, ready: list[Piece]) -> None:
         while (packet := self._held.pop(self._expected, None)) is not None:
-            self._release(packet, ready)
+            self._release(*packet, ready)
 
-    def _behind(self, sequence: int) -> None:
+    def _behind(self, sequence: int, timestamp: int, now: float) -> None:
         if sequence in self._missing:
             del self._missing[sequence]
             self.late += 1
+            # How late it was is what the next one like it will be waited for.
+            self.timing.packet(timestamp, now)
         else:
             self.duplicates += 1
 
-    def _start_at(self, packet: RtpPacket) -> None:
+    def _start_at(self, sequence: int, timestamp: int) -> None:
         self.restarts += 1
-        self._expected, self._timestamp = packet.sequence, packet.timestamp
+        self._expected, self._timestamp = sequence, timestamp
         self._ahead = 0
+        self._given_up = 0
         self._bad = None
         self._missing.clear()
+        self.timing.restart()
 
     # -- time -------------------------------------------------------------------------------
 
-    def _release(self, packet: RtpPacket, ready: list[Piece]) -> None:
+    def _release(self, timestamp: int, content: Content, ready: list[Piece]) -> None:
         """Append the packet's audio, behind the hole its timestamp shows."""
-        hole = (packet.timestamp - self._timestamp) & 0xFFFFFFFF
+        hole = (timestamp - self._timestamp) & 0xFFFFFFFF
         if hole:
-            # Backwards, a fraction of a packet, or a leap: the sender's clock, not lost time.
-            if hole < self._duration or hole >= 1 << 31:
-                hole = 0
-            hole -= self._ahead
-            if hole > 0:
-                ready.append(Hole(min(hole, int(self._rate * _LONGEST_HOLE))))
+            self._open(hole, ready)
         self._ahead = 0
-        self._duration = len(packet.payload) // self._sample_size
-        self._timestamp = (packet.timestamp + self._duration) & 0xFFFFFFFF
-        self._expected = (packet.sequence + 1) & 0xFFFF
-        ready.append(packet.payload)
+        self._given_up = 0
+        self._duration = 0 if isinstance(content, Noise) else len(content) // self._sample_size
+        self._timestamp = (timestamp + self._duration) & 0xFFFFFFFF
+        self._expected = (self._expected + 1) & 0xFFFF
+        ready.append(content)
+
+    def _open(self, hole: int, ready: list[Piece]) -> None:
+        # Backwards, a fraction of a packet, or a leap: the sender's clock, not lost time.
+        if hole < self._duration or hole >= 1 << 31:
+            return
+        lost = min(hole, self._given_up * self._duration)
+        silent = hole - lost
+        # What has been told as silence, while nothing came, was not told as lost.
+        lost, silent = max(lost - max(self._ahead - silent, 0), 0), max(silent - self._ahead, 0)
+        room = int(self._rate * _LONGEST_HOLE)
+        if lost:
+            ready.append(Hole(min(lost, room), lost=True))
+        if silent and lost < room:
+            ready.append(Hole(min(silent, room - lost), lost=False))

@@ -8,67 +8,45 @@ import itertools
 import logging
 import secrets
 import socket
-from collections.abc import Callable
-from struct import Struct
-
-import numpy as np
+from collections.abc import Sequence
 
 from ari_app.errors import Unavailable
-from ari_app.media import g711
-from ari_app.media.jitter import Hole, JitterBuffer, Piece
+from ari_app.media import formats
+from ari_app.media.formats import Format
 from ari_app.media.pacer import Pacer
-from ari_app.media.rtp import PCMU, RtpPacket
-from ari_app.ports import AudioSink, Clock, Meter
+from ari_app.media.receiving import Receiving
+from ari_app.media.shield import Shield
+from ari_app.media.source import Source, networks
+from ari_app.media.speaking import Speaking
+from ari_app.ports import AudioSink, AudioWatch, Clock, Meter
 
 logger = logging.getLogger(__name__)
 
-_SLIN16 = 118  # what Asterisk's rtp_engine.c calls it: dynamic, L16 at 16 kHz, big-endian
-_CHUNK = 160  # octets of 20 ms of mu-law
-_HEADER = Struct("!BBHII")
 _LARGEST = 2048  # no Ethernet frame carries more; longer datagrams are cut and refused
 _DATAGRAMS_A_WAKE = 32  # a flood on one port must not starve the other calls
-_LONGEST_PACKET = 0.12  # seconds of audio in one packet
-
-# A new SSRC is the same caller only after the old one has been silent for three packets.
-_SSRC_SILENCE = 0.06
-
-
-class _Format:
-    """How one of Asterisk's media formats looks on the wire, and how it becomes PCM."""
-
-    def __init__(
-        self, payload_type: int, rate: int, sample_size: int, decode: Callable[[bytes], bytes]
-    ) -> None:
-        self.payload_type = payload_type
-        self.rate = rate
-        self.sample_size = sample_size
-        self.decode = decode
-        self.longest = int(rate * _LONGEST_PACKET) * sample_size
-
-
-def _from_ulaw(payload: bytes) -> bytes:
-    return g711.ulaw_decode(payload).tobytes()
-
-
-def _from_slin16(payload: bytes) -> bytes:
-    return np.frombuffer(payload, ">i2").astype("<i2").tobytes()
-
-
-_FORMATS = {
-    "ulaw": _Format(PCMU, 8000, 1, _from_ulaw),
-    "slin16": _Format(_SLIN16, 16000, 2, _from_slin16),
-}
+_FIRST_AUDIO = 2.0  # seconds after connect() in which something must come
 
 
 class RtpLines:
     """Port `Lines`: a socket per call on the even ports of a range, one pacer for all."""
 
     def __init__(
-        self, host: str, advertise_host: str, ports: range, meter: Meter, clock: Clock
+        self,
+        host: str,
+        advertise_host: str,
+        ports: range,
+        meter: Meter,
+        clock: Clock,
+        sources: Sequence[str] = (),
     ) -> None:
-        """Listen on `host` and tell Asterisk `advertise_host`; odd ports would be RTCP's."""
+        """Listen on `host` and tell Asterisk `advertise_host`; odd ports would be RTCP's.
+
+        `sources` are networks from which Asterisk's audio may also come. ValueError with a
+        sentence if an address, a network or the range is none.
+        """
         self._host = str(ipaddress.ip_address(host))
-        self._advertise = advertise_host
+        self._advertise = _reachable(advertise_host)
+        self._networks = networks(sources)
         self._ports = [port for port in ports if port % 2 == 0]
         if not self._ports:
             raise ValueError("the RTP range holds no even port")
@@ -79,13 +57,19 @@ class RtpLines:
 
     async def open(self, sink: AudioSink, media_format: str) -> RtpLine:
         """A new line; ValueError for another format, Unavailable if every port is taken."""
-        wire = _FORMATS.get(media_format)
-        if wire is None:
-            raise ValueError(f"media format is {media_format!r}, not one of {sorted(_FORMATS)}")
+        wire = formats.named(media_format)
         bound = self._bind()
         port: int = bound.getsockname()[1]
+        source = Source(self._networks)
         return RtpLine(
-            bound, (self._advertise, port), wire, sink, self._pacer, self._meter, self._clock
+            bound,
+            (self._advertise, port),
+            wire,
+            source,
+            sink,
+            self._pacer,
+            self._meter,
+            self._clock,
         )
 
     def _bind(self) -> socket.socket:
@@ -97,6 +81,8 @@ class RtpLines:
             candidate = socket.socket(family, socket.SOCK_DGRAM)
             candidate.setblocking(False)
             try:
+                if self._host == "::":  # also IPv4, whatever the system's default is
+                    candidate.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
                 candidate.bind((self._host, port))
             except OSError:
                 candidate.close()
@@ -115,7 +101,8 @@ class RtpLine:
         self,
         bound: socket.socket,
         address: tuple[str, int],
-        wire: _Format,
+        wire: Format,
+        source: Source,
         sink: AudioSink,
         pacer: Pacer,
         meter: Meter,
@@ -123,31 +110,19 @@ class RtpLine:
     ) -> None:
         self._socket = bound
         self._address = address
-        self._wire = wire
         self._sink = sink
+        self._watch = sink if isinstance(sink, AudioWatch) else None
         self._pacer = pacer
         self._meter = meter
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
-        self._peer: tuple[str, int] | None = None
-        self._source: int | None = None  # SSRC
-        self._last = 0.0
-        self._jitter = JitterBuffer(wire.rate, wire.sample_size)
-        self._frame = wire.rate // 50 * 2  # bytes of 20 ms of PCM
-        self._rest = b""  # less than a frame
-        self._refused = 0
+        self._receiving = Receiving(wire, source, self._count_refused)
+        self._shield = Shield(bound)
+        self._patience: float | None = None  # when the first audio should have come
 
-        self._ssrc = secrets.randbits(32)
-        self._sequence = secrets.randbits(16)
-        self._timestamp = secrets.randbits(32)
-        self._packet = bytearray(_HEADER.size + _CHUNK)
-        self._silence = bytes(_HEADER.size) + g711.SILENCE * _CHUNK
-        self._packet[:] = self._silence
-        self._prompt: memoryview | None = None
-        self._position = 0  # octets of the prompt sent
-        self._marker = True
+        self._speaking = Speaking(secrets.randbits(32), secrets.randbits(16), secrets.randbits(32))
         self._sent = 0
         self._unsent = 0
         self._loop.add_reader(bound.fileno(), self._readable)
@@ -163,36 +138,29 @@ class RtpLine:
         return self._address[1]
 
     def connect(self, peer: tuple[str, int]) -> None:
-        """Lock the source to this address and start sending there with the next beat."""
-        self._peer = (str(ipaddress.ip_address(peer[0])), peer[1])
-        self._source = None
-        self._deliver(self._jitter.restart(), self._clock.monotonic())
+        """Believe this address only, and start sending there with the next beat."""
+        now = self._clock.monotonic()
+        self._shield.open()
+        self._deliver(self._receiving.lock((self._as_seen(peer[0]), peer[1]), now), now)
+        self._patience = now + _FIRST_AUDIO
         self._pacer.add(self)
 
     def play(self, ulaw: bytes) -> None:
         """Start a prompt at the next beat; a running one is replaced and does not end."""
-        self._prompt = memoryview(ulaw)
-        self._position = 0
-        self._marker = True
+        self._speaking.play(ulaw)
 
     def stop(self) -> int:
         """Silence at once; the milliseconds of the prompt that were sent, 0 if none is running."""
-        if self._prompt is None:
-            return 0
-        self._prompt = None
-        self._packet[:] = self._silence
-        return self._position // 8
+        return self._speaking.stop()
 
     def statistics(self) -> dict[str, int]:
-        """Counts of packets since the line was opened."""
+        """As in the port."""
+        floods = self._shield.floods
         return {
-            "received": self._jitter.received,
-            "lost": self._jitter.lost,
-            "late": self._jitter.late,
-            "duplicate": self._jitter.duplicates,
-            "refused": self._refused,
+            **self._receiving.figures(),
             "sent": self._sent,
             "unsent": self._unsent,
+            **({"shielded": floods} if floods else {}),
         }
 
     async def aclose(self) -> None:
@@ -203,8 +171,9 @@ class RtpLine:
         self._pacer.remove(self)
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
-        for kind, n in self.statistics().items():
-            if n and kind != "refused":
+        statistics = self.statistics()
+        for kind in ("received", "lost", "late", "reordered", "duplicate", "sent", "unsent"):
+            if n := statistics[kind]:
                 self._meter.count("segue_rtp_packets_total", n, kind=kind)
 
     # -- in ---------------------------------------------------------------------------------
@@ -213,99 +182,93 @@ class RtpLine:
         now = self._clock.monotonic()
         for _ in itertools.repeat(None, _DATAGRAMS_A_WAKE):
             try:
-                data, source = self._socket.recvfrom(_LARGEST)
+                data, address = self._socket.recvfrom(_LARGEST)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:  # an ICMP error that the kernel tells late
                 logger.debug("RTP port %d: %s", self._address[1], error)
                 return
-            self._datagram(data, source, now)
-            if self._closed:
-                return
+            peer = address[:2]
+            if self._receiving.source.could_be(peer, now):
+                self._deliver(self._receiving.datagram(data, peer, now), now)
+                if self._closed:
+                    return
+            else:
+                self._refuse_stranger(now)
 
-    def _datagram(self, data: bytes, source: tuple[str, int], now: float) -> None:
-        if source[:2] != self._peer:
-            return self._refuse("source")
-        try:
-            packet = RtpPacket.parse(data)
-        except ValueError:
-            return self._refuse("malformed")
-        if packet.payload_type != self._wire.payload_type:
-            return self._refuse("payload_type")
-        size = len(packet.payload)
-        if not 0 < size <= self._wire.longest or size % self._wire.sample_size:
-            return self._refuse("size")
-        if packet.ssrc != self._source:
-            if self._source is not None:
-                if now - self._last < _SSRC_SILENCE:
-                    return self._refuse("ssrc")
-                self._deliver(self._jitter.restart(), now)
-            self._source = packet.ssrc
-        self._last = now
-        return self._deliver(self._jitter.push(packet, now), now)
+    def _deliver(self, frames: list[bytes], now: float) -> None:
+        for pcm in frames:
+            self._sink.heard(pcm, now)
 
-    def _refuse(self, reason: str) -> None:
-        self._refused += 1
+    def _refuse_stranger(self, now: float) -> None:
+        self._receiving.refuse("source")
+        # While the believed one is silent, a stranger may be the next: then all are looked at.
+        source = self._receiving.source
+        if source.address is not None and source.is_heard(now):
+            self._shield.refused(source.address, now)
+
+    def _count_refused(self, reason: str) -> None:
         self._meter.count("segue_rtp_rejected_packets_total", reason=reason)
 
-    def _deliver(self, pieces: list[Piece], now: float) -> None:
-        """Tell the sink whole frames of 20 ms, whatever the packets' length was."""
-        for piece in pieces:
-            pcm = bytes(piece.samples * 2) if isinstance(piece, Hole) else self._wire.decode(piece)
-            if len(pcm) == self._frame and not self._rest:
-                self._sink.heard(pcm, now)
-                continue
-            pcm = self._rest + pcm
-            whole = len(pcm) - len(pcm) % self._frame
-            self._rest = pcm[whole:]
-            for start in range(0, whole, self._frame):
-                self._sink.heard(pcm[start : start + self._frame], now)
+    def _as_seen(self, host: str) -> str:
+        """The address as the socket tells it: IPv4 looks different through IPv6."""
+        there = ipaddress.ip_address(host)
+        if self._socket.family == socket.AF_INET6 and there.version == 4:
+            return f"::ffff:{there}"
+        return str(there)
 
     # -- out --------------------------------------------------------------------------------
 
     def beat(self, now: float) -> None:
         """Send 20 ms and let the time that passed show what did not come."""
-        ended = False
-        packet = self._packet
-        if self._prompt is not None:
-            chunk = self._prompt[self._position : self._position + _CHUNK]
-            size = len(chunk)
-            packet[_HEADER.size : _HEADER.size + size] = chunk
-            if size < _CHUNK:
-                packet[_HEADER.size + size :] = g711.SILENCE * (_CHUNK - size)
-            self._position += size
-            ended = self._position >= len(self._prompt)
-        _HEADER.pack_into(
-            packet,
-            0,
-            0x80,
-            0x80 | PCMU if self._marker else PCMU,
-            self._sequence,
-            self._timestamp,
-            self._ssrc,
-        )
+        packet, ended = self._speaking.next()
         self._send(packet)
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + _CHUNK) & 0xFFFFFFFF
-        self._marker = False
         if ended:
-            self._prompt = None
-            packet[:] = self._silence
+            self._speaking.stop()
             self._sink.prompt_ended(now)
-        if pieces := self._jitter.tick(now):
-            self._deliver(pieces, now)
+        if self._closed:
+            return
+        if frames := self._receiving.tick(now):
+            self._deliver(frames, now)
+        self._shield.tick(now)
+        if self._patience is not None and now >= self._patience:
+            self._nothing_came(now)
 
     def skip(self, periods: int) -> None:
         """The timestamp keeps the time that passed; the prompt goes on where it was."""
-        self._timestamp = (self._timestamp + periods * _CHUNK) & 0xFFFFFFFF
-        self._marker = True
+        self._speaking.skip(periods)
 
     def _send(self, packet: bytearray) -> None:
-        if self._peer is None:
+        if (peer := self._receiving.source.address) is None:
             return
         try:
-            self._socket.sendto(packet, self._peer)
+            self._socket.sendto(packet, peer)
             self._sent += 1
         except OSError as error:  # full buffer, no route: audio that is late is of no use
             self._unsent += 1
             logger.debug("RTP port %d: %s", self._address[1], error)
+
+    def _nothing_came(self, now: float) -> None:
+        self._patience = None
+        if self._receiving.began:
+            return
+        logger.warning(
+            "no audio came to RTP port %d in %g s; %d packets from elsewhere were refused: "
+            "see [media] advertise and sources",
+            self._address[1],
+            _FIRST_AUDIO,
+            self._receiving.refused("source"),
+        )
+        if self._watch is not None:
+            self._watch.no_audio(now)
+
+
+def _reachable(host: str) -> str:
+    """A host that Asterisk can send to; a name is for Asterisk to look up."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        raise ValueError(f"Asterisk cannot send to {host}: set advertise to our address")
+    return str(address)

@@ -7,10 +7,16 @@ from struct import Struct
 
 PCMU = 0  # RFC 3551, table 4
 PCMA = 8
+COMFORT_NOISE = 13  # RFC 3389
 
 _VERSION = 2
 _FIXED = Struct("!BBHII")
 _EXTENSION = Struct("!HH")
+
+
+def is_rtcp(second: int) -> bool:
+    """Whether a datagram with this second octet is RTCP (RFC 5761, section 4)."""
+    return 192 <= second <= 223
 
 
 @dataclass(frozen=True, slots=True)

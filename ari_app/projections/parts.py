@@ -37,7 +37,7 @@ from ari_app.projections.ports import CallRow, HandoffRow, MessageRow
 Part: TypeAlias = CallRow | MessageRow | HandoffRow
 _Row = TypeVar("_Row", CallRow, MessageRow)
 
-_MOST_STATISTICS = 16
+_MOST_STATISTICS = 32
 
 
 def part_after(

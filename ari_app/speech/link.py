@@ -1,164 +1,52 @@
-"""One ASR worker process as the service sees it: its recognisers, its deadline, its end."""
+"""One ASR worker process as the service sees it: its recognisers, its signs of life, its end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections import deque
-from collections.abc import Callable
-from enum import Enum
-from typing import TypeVar
+from dataclasses import dataclass
 
-from ari_app.errors import AsrLost
-from ari_app.ports import Meter, Utterance
 from ari_app.speech import wire
+from ari_app.speech.ear import Ear
+from ari_app.speech.listener import Listener, Loss, punctual, settle
+from ari_app.speech.model import ModelFacts
 from ari_app.speech.spawn import Spawned
 
-logger = logging.getLogger(__name__)
+_PROBE_INTERVAL = 0.25  # seconds
 
-T = TypeVar("T")
-
-# What may wait for one worker before a call is given up: two seconds of 100 calls at 16 kHz.
-_MOST_UNSENT = 8 << 20
-
-_PROBE_INTERVAL = 1.0  # seconds
+DIED = "died"
 
 
-class Loss(Enum):
-    """Why a call has lost its recogniser."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a worker may take; every figure is in seconds."""
 
-    DIED = "died"  # the worker's process is gone
-    STUCK = "stuck"  # it did not answer by the deadline
-    BEHIND = "behind"  # too much audio waits for it
-    FAILED = "failed"  # libvosk refused something
-    STOPPED = "stopped"  # the service ends it
+    deadline: float  # to finish a turn, or to make a recogniser
+    hang: float  # without any sign of life
+    behind: float  # of audio that may wait for it, for each call
 
-
-class Ear:
-    """One call's recogniser: the port `Recogniser`."""
-
-    def __init__(
-        self,
-        link: WorkerLink,
-        number: int,
-        on_partial: Callable[[str], None],
-        on_lost: Callable[[], None],
-    ) -> None:
-        self._link = link
-        self._number = number
-        self._on_partial = on_partial
-        self._on_lost = on_lost
-        self._closed = False
-        self._lost = False
-        self._loop = asyncio.get_running_loop()
-        # None stands for "lost": an exception that nobody awaits any more would be logged.
-        self._opened: asyncio.Future[bool | None] = self._loop.create_future()
-        self._finals: deque[asyncio.Future[Utterance | None]] = deque()
-
-    @property
-    def worker(self) -> int:
-        """The process that hears this call, by its id."""
-        return self._link.pid
-
-    # -- for the call --
-
-    def feed(self, pcm: bytes) -> None:
-        """Audio at the model's rate; half a sample at the end is dropped. Never blocks."""
-        whole = len(pcm) & ~1
-        for at in range(0, whole, wire.MOST_AUDIO):
-            if self._closed or self._lost:
-                return
-            piece = pcm[at : min(at + wire.MOST_AUDIO, whole)]
-            if not self._link.send_audio(wire.Audio(self._number, piece)):
-                logger.warning("ASR worker %d does not keep up; a call loses it", self._link.pid)
-                self._link.forget(self._number)
-                self.lose(Loss.BEHIND)
-
-    async def finish(self) -> Utterance:
-        """What was said since the last finish; AsrLost if the worker died or is too slow."""
-        if self._closed or self._lost:
-            raise AsrLost("The recogniser of this call is gone.")
-        final: asyncio.Future[Utterance | None] = self._loop.create_future()
-        self._finals.append(final)
-        self._link.send(wire.Finish(self._number))
-        asked = self._loop.time()
-        utterance = await self._link.answer(final, "finish a turn")
-        if utterance is None:
-            raise AsrLost("The recogniser was lost before the turn was finished.")
-        self._link.meter.observe("segue_asr_final_latency_seconds", self._loop.time() - asked)
-        return utterance
-
-    async def aclose(self) -> None:
-        """Free the recogniser; on_lost is not called any more."""
-        if not self._closed:
-            self._closed = True
-            self._link.forget(self._number)
-            self._release()
-
-    # -- for the link --
-
-    async def opened(self) -> bool:
-        """Whether the worker has made the recogniser within its deadline."""
-        opened: bool | None = await self._link.answer(self._opened, "open a recogniser")
-        return opened is True
-
-    def take(self, message: wire.Opened | wire.Partial | wire.Final | wire.Failed) -> None:
-        """What the worker says about this recogniser."""
-        match message:
-            case wire.Opened():
-                _settle(self._opened, True)
-            case wire.Partial(text=text):
-                # While a finish is on its way, this belongs to the turn that is over.
-                if not self._finals:
-                    # Not at once: a call that raises must not cost the others their worker.
-                    self._loop.call_soon(self._tell, self._on_partial, text)
-            case wire.Final(words=words):
-                if not self._finals:
-                    raise wire.Malformed("an answer without a question")
-                text = " ".join(word.text for word in words)
-                _settle(self._finals.popleft(), Utterance(text, words))
-            case wire.Failed(reason=reason):
-                logger.warning("ASR worker %d failed a recogniser: %s", self._link.pid, reason)
-                self._link.forget(self._number)
-                self.lose(Loss.FAILED)
-
-    def lose(self, loss: Loss) -> None:
-        """Tell the call, once, and never from inside its own feed()."""
-        if self._lost or self._closed:
-            return
-        self._lost = True
-        self._link.meter.count("segue_asr_lost_total", reason=loss.value)
-        if self._opened.done():  # else open() says it
-            self._loop.call_soon(self._tell, self._on_lost)
-        self._release()
-
-    def _tell(self, callback: Callable[..., None], *arguments: str) -> None:
-        if not self._closed:
-            callback(*arguments)
-
-    def _release(self) -> None:
-        _settle(self._opened, None)
-        while self._finals:
-            _settle(self._finals.popleft(), None)
+    def __post_init__(self) -> None:
+        if min(self.deadline, self.hang, self.behind) <= 0:
+            raise ValueError(f"{self}: none of them may be zero or less")
 
 
 class WorkerLink(asyncio.Protocol):
-    """From the moment the process runs until it is lost; what is lost stays lost.
+    """From the moment the process runs until it is lost; what is lost stays lost."""
 
-    `deadline` is the seconds within which it must answer anything, however much audio waits.
-    """
-
-    def __init__(self, process: Spawned, deadline: float, meter: Meter) -> None:
+    def __init__(self, process: Spawned, model: ModelFacts, patience: Patience) -> None:
         self._process = process
-        self._deadline = deadline
-        self.meter = meter
+        self._model = model
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._messages = wire.Messages()
         self._ears: dict[int, Ear] = {}
+        # As a set that keeps its order: who waits longest is served first.
+        self._behind: dict[Ear, None] = {}
         self._last_number = 0
         self._transport: asyncio.WriteTransport | None = None
-        self._alive: asyncio.Future[bool | None] = self._loop.create_future()
+        self._writable = True
+        self._model_loaded: asyncio.Future[bool] = self._loop.create_future()
+        self._sign: asyncio.Future[bool] = self._loop.create_future()
         self._gone = asyncio.Event()
         self.why_gone = ""  # the rest of a sentence that begins with "an ASR worker"
 
@@ -168,14 +56,24 @@ class WorkerLink(asyncio.Protocol):
         return self._process.pid
 
     @property
-    def load(self) -> int:
-        """How many recognisers it has."""
-        return len(self._ears)
+    def deadline(self) -> float:
+        """Seconds for whatever a recogniser is asked."""
+        return self._patience.deadline
+
+    @property
+    def load(self) -> tuple[bool, int]:
+        """What a new call should go by: whether calls are behind, and how many calls there are."""
+        return bool(self._behind), len(self._ears)
 
     @property
     def gone(self) -> bool:
         """Whether it is lost."""
         return self._gone.is_set()
+
+    @property
+    def writable(self) -> bool:
+        """Whether it takes audio now."""
+        return self._writable and not self.gone and self._transport is not None
 
     # -- asyncio's side --
 
@@ -184,6 +82,7 @@ class WorkerLink(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        settle(self._sign, True)
         try:
             for message in self._messages.feed(data):
                 self._take(message)
@@ -191,50 +90,63 @@ class WorkerLink(asyncio.Protocol):
             self.lose(Loss.FAILED, f"broke the protocol: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lose(Loss.DIED, "died")
+        self.lose(Loss.DIED, DIED)
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        # In turn, a piece from each: a call that has much to say does not starve the others.
+        while self.writable and self._behind:
+            ear = next(iter(self._behind))
+            del self._behind[ear]
+            if ear.pump():
+                self._behind[ear] = None
 
     def _take(self, message: wire.Message) -> None:
         match message:
             case wire.Alive():
-                _settle(self._alive, True)
+                settle(self._model_loaded, True)
             case wire.Failed(recogniser=0, reason=reason):
                 self.lose(Loss.FAILED, f"cannot load the model: {reason}")
             case wire.Opened() | wire.Partial() | wire.Final() | wire.Failed():
                 # One that is not there belonged to a call that has just gone.
                 if ear := self._ears.get(message.recogniser):
                     ear.take(message)
-            case wire.Open() | wire.Audio() | wire.Finish() | wire.Close() | wire.Probe():
+            case _:
                 raise wire.Malformed(f"it said {type(message).__name__}")
 
     # -- our side --
 
     async def loaded(self, deadline: float) -> bool:
         """Whether the model is loaded within `deadline` seconds; otherwise the worker is lost."""
-        await asyncio.wait([self._alive], timeout=deadline)
-        if not self._alive.done():
+        if not await punctual(self._model_loaded, deadline):
             self.lose(Loss.STUCK, f"has not loaded the model in {deadline:g} s")
         return not self.gone
 
     async def watch(self) -> None:
-        """Probe the worker until it is lost: one that is stuck without a call shows no other way.
+        """Ask for signs of life until the worker is lost.
 
-        The answer comes after all audio that was sent before: one that is hopelessly behind is
-        as good as stuck.
+        Anything it says is one, and while it is busy it gives them unasked: however much audio
+        waits, one that goes on is not taken for one that hangs.
         """
         while not self.gone:
-            self._alive = self._loop.create_future()
+            self._sign = self._loop.create_future()
             self.send(wire.Probe())
-            await self.answer(self._alive, "answer")
+            if not await punctual(self._sign, self._patience.hang):
+                self.lose(Loss.STUCK, f"gave no sign of life in {self._patience.hang:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), _PROBE_INTERVAL)
+                # Not wait_for: if both come at once, it takes the cancelling for the result.
+                async with asyncio.timeout(_PROBE_INTERVAL):
+                    await self._gone.wait()
 
-    async def open(
-        self, on_partial: Callable[[str], None], on_lost: Callable[[], None]
-    ) -> Ear | None:
-        """A recogniser, or None if the worker was lost meanwhile."""
+    async def open(self, listener: Listener) -> Ear | None:
+        """A recogniser, or None if the worker was lost meanwhile, or is too slow."""
         self._last_number += 1
-        ear = self._ears[self._last_number] = Ear(self, self._last_number, on_partial, on_lost)
-        self.send(wire.Open(self._last_number))
+        number = self._last_number
+        ear = Ear(self, number, listener, self._model, self._patience.behind)
+        self._ears[number] = ear
         try:
             return ear if await ear.opened() else None
         except asyncio.CancelledError:
@@ -246,26 +158,17 @@ class WorkerLink(asyncio.Protocol):
         if self._transport is not None and not self.gone:
             self._transport.write(wire.encode(message))
 
-    def send_audio(self, audio: wire.Audio) -> bool:
-        """Queue audio; False if too much is waiting already."""
-        if self._transport is not None:
-            if self._transport.get_write_buffer_size() > _MOST_UNSENT:
-                return False
-            self.send(audio)
-        return True
+    def fell_behind(self, ear: Ear) -> None:
+        """Something of this ear's waits; it is sent when the worker takes audio again."""
+        if not self.gone:
+            self._behind.setdefault(ear)
 
     def forget(self, number: int) -> None:
         """Free a recogniser; what is still on its way from it has no receiver."""
-        if self._ears.pop(number, None):
+        ear = self._ears.pop(number, None)
+        if ear is not None:
+            self._behind.pop(ear, None)
             self.send(wire.Close(number))
-
-    async def answer(self, future: asyncio.Future[T | None], what: str) -> T | None:
-        """The future's result; a worker that does not give it by the deadline is lost (None)."""
-        # Not wait_for: if our own loop was late, an answer that has come must count.
-        await asyncio.wait([future], timeout=self._deadline)
-        if not future.done():
-            self.lose(Loss.STUCK, f"did not {what} in {self._deadline:g} s")
-        return future.result() if future.done() else None
 
     def lose(self, loss: Loss, reason: str) -> None:
         """Kill the process and tell every call on it; only the first time counts."""
@@ -276,13 +179,9 @@ class WorkerLink(asyncio.Protocol):
         self._process.kill()
         if self._transport is not None:
             self._transport.abort()
-        _settle(self._alive, None)
+        settle(self._model_loaded, False)
+        settle(self._sign, False)
+        self._behind.clear()
         ears, self._ears = self._ears, {}
         for ear in ears.values():
             ear.lose(loss)
-
-
-def _settle(future: asyncio.Future[T], result: T) -> None:
-    """Give the result, unless the waiter has one or is gone."""
-    if not future.done():
-        future.set_result(result)

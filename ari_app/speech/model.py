@@ -13,6 +13,7 @@ from ari_app.errors import ModelUnavailable
 
 _MINI = "vosk-model-mini-espeak-en"
 _MANIFEST = "SHA256SUMS"
+_LONGEST_MANIFEST = 1 << 20  # octets
 _ALWAYS = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf")
 _STATIC = ("graph/HCLG.fst",)
 _DYNAMIC = ("graph/HCLr.fst", "graph/Gr.fst", "graph/disambig_tid.int")
@@ -24,7 +25,16 @@ _IVECTOR = (
     "ivector/online_cmvn.conf",
     "ivector/splice.conf",
 )
-_IF_THERE = ("graph/words.txt", "graph/phones/word_boundary.int")
+_IF_THERE = (
+    "graph/words.txt",
+    "graph/phones/word_boundary.int",
+    "rescore/G.fst",
+    "rescore/G.carpa",
+    "rnnlm/final.raw",
+    "rnnlm/special_symbol_opts.conf",
+    "rnnlm/word_feats.txt",
+    "rnnlm/feat_embedding.final.mat",
+)
 
 _KALDI_DEFAULT_RATE = 16000  # feat/feature-window.h: samp_freq
 _OPTION = re.compile(r"--[A-Za-z][\w.-]*(=\S.*)?")  # util/parse-options.h
@@ -43,6 +53,7 @@ class ModelFacts:
     dynamic: bool  # takes a grammar at run time
     words: frozenset[str]  # what it can hear, without <eps>, #0 and the like
     is_mini: bool  # hears espeak-ng voices only: for demo and tests
+    has_sums: bool = False  # every file that libvosk reads has been compared with its checksum
 
 
 def mini_model_path() -> Path:
@@ -61,14 +72,66 @@ def load_model_facts(path: Path) -> ModelFacts:
         raise _unusable(path, f"cannot be read ({error})") from error
 
 
+def why_unusable(facts: ModelFacts, *, thoroughly: bool) -> str:
+    """What has become wrong with a model since its facts were taken; "" if nothing has.
+
+    A look at each file takes no time; `thoroughly` is as slow as load_model_facts.
+    """
+    try:
+        if thoroughly:
+            now = load_model_facts(facts.path)
+            if now.rate != facts.rate or now.dynamic != facts.dynamic or now.words != facts.words:
+                raise _unusable(facts.path, "is another one than at the start of the service")
+        else:
+            _required(facts.path)
+    except ModelUnavailable as error:
+        return str(error)
+    except OSError as error:
+        return str(_unusable(facts.path, f"cannot be read ({error})"))
+    return ""
+
+
+def write_sums(path: Path) -> None:
+    """Give a model folder its checksums, as `sha256sum -b` writes them; OSError if it cannot.
+
+    What is there now is taken for good: do it when the model comes from its maker.
+    """
+    files = [f for f in sorted(path.rglob("*")) if f.is_file() and f.name != _MANIFEST]
+    lines = [f"{_digest(file)} *{file.relative_to(path).as_posix()}\n" for file in files]
+    part = path / f"{_MANIFEST}.part"
+    part.write_text("".join(line for line in lines if not line.endswith(f"*{part.name}\n")))
+    part.replace(path / _MANIFEST)
+
+
 def _load(path: Path) -> ModelFacts:
+    required = _required(path)
+    options = _options(path, "conf/mfcc.conf")
+    _options(path, "conf/model.conf")
+    has_sums = _check_sums(path, required)
+    dynamic = _is_dynamic(path)
+    return ModelFacts(
+        path=path,
+        rate=_rate(path, options),
+        dynamic=dynamic,
+        words=_words(path, "graph/Gr.fst" if dynamic else "graph/HCLG.fst"),
+        is_mini=_is_mini(path),
+        has_sums=has_sums,
+    )
+
+
+def _is_dynamic(path: Path) -> bool:
+    """The same choice as libvosk makes: HCLG.fst if it is there."""
+    return not (path / "graph/HCLG.fst").exists()
+
+
+def _required(path: Path) -> list[str]:
+    """The files that libvosk will read, each looked at."""
     if not path.is_dir():
         raise ModelUnavailable(
             f"There is no Vosk model at {path}: install one with `segue model install PATH`, "
             "or set speech.model_path to its folder."
         )
-    # The same choice as libvosk makes: HCLG.fst if it is there.
-    dynamic = not (path / "graph/HCLG.fst").exists()
+    dynamic = _is_dynamic(path)
     required = [*_ALWAYS, *(_DYNAMIC if dynamic else _STATIC)]
     if (path / "ivector").exists():
         required += _IVECTOR
@@ -77,16 +140,7 @@ def _load(path: Path) -> ModelFacts:
     required += [name for name in _IF_THERE if (path / name).exists()]
     for name in required:
         _check_file(path, name)
-    _check_sums(path)
-    options = _options(path, "conf/mfcc.conf")
-    _options(path, "conf/model.conf")
-    return ModelFacts(
-        path=path,
-        rate=_rate(path, options),
-        dynamic=dynamic,
-        words=_words(path, "graph/Gr.fst" if dynamic else "graph/HCLG.fst"),
-        is_mini=_is_mini(path),
-    )
+    return required
 
 
 def _unusable(path: Path, reason: str) -> ModelUnavailable:
@@ -109,21 +163,33 @@ def _check_file(path: Path, name: str) -> None:
         raise _unusable(path, f"has a damaged {name} (not a Kaldi file)")
 
 
-def _check_sums(path: Path) -> None:
-    """Compare every file of the manifest, if there is one."""
+def _check_sums(path: Path, required: list[str]) -> bool:
+    """Compare every file of the manifest, which must name all that are read; False without one."""
     manifest = path / _MANIFEST
-    if not manifest.exists():
-        return
+    if not manifest.is_file():
+        return False
+    if manifest.stat().st_size > _LONGEST_MANIFEST:
+        raise _unusable(path, f"has a damaged {_MANIFEST} (too long)")
+    sums: dict[str, str] = {}
     for line in manifest.read_text().splitlines():
-        found = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
+        found = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line)
         if not found or Path(found[2]).is_absolute() or ".." in Path(found[2]).parts:
             raise _unusable(path, f"has a damaged {_MANIFEST}")
-        file = path / found[2]
-        if not file.is_file():
-            raise _unusable(path, f"lacks {found[2].removeprefix('./')}")
-        with file.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != found[1]:
-                raise _unusable(path, f"has a damaged {found[2].removeprefix('./')} (checksum)")
+        sums[found[2]] = found[1]
+    for name in required:
+        if name not in sums:
+            raise _unusable(path, f"has no checksum of {name} in {_MANIFEST}")
+    for name, digest in sums.items():
+        if not (path / name).is_file():
+            raise _unusable(path, f"lacks {name}")
+        if _digest(path / name) != digest:
+            raise _unusable(path, f"has a damaged {name} (checksum)")
+    return True
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _options(path: Path, name: str) -> dict[str, str]:

@@ -27,6 +27,17 @@ class Spawned:
         """The process's id."""
         return self.process.pid
 
+    @property
+    def how_it_ended(self) -> str:
+        """Its signal by name, or its exit status; "" while it runs."""
+        status = self.process.returncode
+        if status is None or status >= 0:
+            return "" if status is None else f"status {status}"
+        try:
+            return signal.Signals(-status).name
+        except ValueError:
+            return f"signal {-status}"
+
     def kill(self) -> None:
         """End it at once; one that is dead already is fine."""
         if self._pidfd is not None:

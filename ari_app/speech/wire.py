@@ -13,6 +13,7 @@ from ari_app.ports import Word
 _HEAD = struct.Struct("!IBI")
 _HEAD_COUNTED = _HEAD.size - 4
 _WORD = struct.Struct("!dddH")
+_FOREVER = 1e9  # seconds
 
 LONGEST = 1 << 20  # octets of a message: hours of words, or a minute of audio
 MOST_AUDIO = 1 << 15  # octets of audio in one message: 1 s at 16 kHz
@@ -48,6 +49,14 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """Hear only these phrases from here on; none of them: all words again."""
+
+    recogniser: int
+    phrases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Free the recogniser; there is no answer."""
 
@@ -64,7 +73,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The model is loaded (the first one), or all before a probe is done."""
+    """The model is loaded (the first one); later: it goes on, asked by a probe or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,9 @@ class Failed:
     reason: str
 
 
-Message = Open | Audio | Finish | Close | Probe | Alive | Opened | Partial | Final | Failed
+FromService = Open | Audio | Finish | Expect | Close | Probe
+FromWorker = Alive | Opened | Partial | Final | Failed
+Message = FromService | FromWorker
 
 
 def encode(message: Message) -> bytes:
@@ -124,6 +135,8 @@ def encode(message: Message) -> bytes:
             kind, body = 9, b"".join(map(_encode_word, words))
         case Failed(recogniser, reason):
             kind, body = 10, reason.encode()
+        case Expect(recogniser, phrases):
+            kind, body = 11, "\n".join(phrases).encode()
         case _:
             assert_never(message)
     length = _HEAD_COUNTED + len(body)
@@ -170,6 +183,8 @@ def _decode(kind: int, recogniser: int, body: bytes) -> Message:
             return Final(recogniser, tuple(_decode_words(body)))
         case 10:
             return Failed(recogniser, _text(body))
+        case 11:
+            return Expect(recogniser, tuple(_text(body).split("\n")) if body else ())
         case _ if body:
             raise Malformed(f"a message of kind {kind} with a body")
         case 1:
@@ -205,6 +220,9 @@ def _decode_words(body: bytes) -> Iterator[Word]:
         at += _WORD.size
         if len(body) < at + length:
             raise Malformed("half a word")
+        # A comparison with a number that is none fails too.
+        if not (0 <= start <= end < _FOREVER and 0 <= confidence <= 1):
+            raise Malformed("a word at no time, or of no confidence")
         yield Word(_text(body[at : at + length]), start, end, confidence)
         at += length
 

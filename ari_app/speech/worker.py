@@ -7,20 +7,24 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any, assert_never
 
 import vosk
 
 from ari_app.ports import Word
-from ari_app.speech import wire
+from ari_app.speech import results, wire
 from ari_app.speech.child import die_with_parent
+from ari_app.speech.grammar import UNKNOWN
 
 RATES = (8000, 16000)  # libvosk loops for ever at 0
 
 # Kaldi tests for the end of an utterance only between two pieces of audio, and its cost grows
 # faster than linearly inside one.
 _PIECE = 0.1  # seconds
+
+_SIGN_OF_LIFE = 0.2  # seconds; so often it is given, however much there is to do
 
 
 class Recognition:
@@ -38,9 +42,11 @@ class Recognition:
         whole = len(pcm) & ~1  # libvosk drops half a sample too, but only by luck
         for at in range(0, whole, self._piece):
             if self._vosk.AcceptWaveform(pcm[at : min(at + self._piece, whole)]):
-                self._kept += _words(self._vosk.Result())
-        going = str(json.loads(self._vosk.PartialResult()).get("partial", ""))
-        text = " ".join([*(word.text for word in self._kept), *going.lower().split()])
+                self._keep(self._vosk.Result())
+        # Between two of Kaldi's utterances it is an empty result.
+        going = results.read(self._vosk.PartialResult()) or ""
+        assert isinstance(going, str)
+        text = " ".join([*(word.text for word in self._kept), *going.split()])
         if text == self._told:
             return None
         self._told = text
@@ -48,9 +54,22 @@ class Recognition:
 
     def finish(self) -> tuple[Word, ...]:
         """The words of the turn; a new one begins."""
-        words = (*self._kept, *_words(self._vosk.FinalResult()))
+        self._keep(self._vosk.FinalResult())
+        words = tuple(self._kept)
         self._kept, self._told = [], ""
         return words
+
+    def expect(self, phrases: tuple[str, ...]) -> None:
+        """Hear only these from here on; what was said before is kept as it was heard."""
+        # Kaldi's utterance must be over: a new grammar inside one ends the process.
+        self._keep(self._vosk.FinalResult())
+        # And so does an empty one, or what is not JSON. "[]" stands for all words of the model.
+        self._vosk.SetGrammar(json.dumps([*phrases, UNKNOWN] if phrases else []))
+
+    def _keep(self, result: str) -> None:
+        words = results.read(result)
+        assert isinstance(words, tuple)
+        self._kept = results.newest([*self._kept, *words])
 
 
 class Worker:
@@ -69,33 +88,39 @@ class Worker:
             case wire.Close(recogniser):
                 self._recognitions.pop(recogniser, None)
                 return None
-            case wire.Open(recogniser) | wire.Audio(recogniser) | wire.Finish(recogniser):
+            case wire.Open() | wire.Audio() | wire.Finish() | wire.Expect():
                 try:
-                    return self._listen(recogniser, message)
+                    return self._listen(message)
                 except Exception as error:  # noqa: BLE001  # vosk raises no narrower class
-                    self._recognitions.pop(recogniser, None)
-                    return wire.Failed(recogniser, str(error)[:500])
+                    self._recognitions.pop(message.recogniser, None)
+                    return wire.Failed(message.recogniser, str(error)[:500])
             case wire.Alive() | wire.Opened() | wire.Partial() | wire.Final() | wire.Failed():
                 raise wire.Malformed(f"a service that says {type(message).__name__}")
             case _:
                 assert_never(message)
 
     def _listen(
-        self, recogniser: int, message: wire.Open | wire.Audio | wire.Finish
+        self, message: wire.Open | wire.Audio | wire.Finish | wire.Expect
     ) -> wire.Message | None:
+        number = message.recogniser
         if isinstance(message, wire.Open):
-            self._recognitions[recogniser] = Recognition(self._model, self._rate)
-            return wire.Opened(recogniser)
-        recognition = self._recognitions.get(recogniser)
+            self._recognitions[number] = Recognition(self._model, self._rate)
+            return wire.Opened(number)
+        recognition = self._recognitions.get(number)
         if recognition is None:
-            # Audio that was on its way when the recogniser failed is no second failure.
-            if isinstance(message, wire.Audio):
+            # What was on its way when the recogniser failed is no second failure.
+            if not isinstance(message, wire.Finish):
                 return None
-            return wire.Failed(recogniser, "there is no such recogniser")
-        if isinstance(message, wire.Finish):
-            return wire.Final(recogniser, recognition.finish())
-        text = recognition.hear(message.pcm)
-        return None if text is None else wire.Partial(recogniser, text)
+            return wire.Failed(number, "there is no such recogniser")
+        match message:
+            case wire.Finish():
+                return wire.Final(number, recognition.finish())
+            case wire.Expect(phrases=phrases):
+                recognition.expect(phrases)
+                return None
+            case wire.Audio(pcm=pcm):
+                text = recognition.hear(pcm)
+                return None if text is None else wire.Partial(number, text)
 
 
 def serve(connection: socket.socket, model: Any, rate: int) -> None:
@@ -103,11 +128,15 @@ def serve(connection: socket.socket, model: Any, rate: int) -> None:
     worker = Worker(model, rate)
     messages = wire.Messages()
     connection.sendall(wire.encode(wire.Alive()))
+    said = time.monotonic()
     while octets := connection.recv(1 << 16):
         for message in messages.feed(octets):
             answer = worker.answer(message)
+            if answer is None and time.monotonic() - said > _SIGN_OF_LIFE:
+                answer = wire.Alive()
             if answer is not None:
                 connection.sendall(wire.encode(answer))
+                said = time.monotonic()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -132,14 +161,6 @@ def main(arguments: list[str] | None = None) -> int:
         except (BrokenPipeError, ConnectionResetError, wire.Malformed):
             return 1
     return 0
-
-
-def _words(result: str) -> list[Word]:
-    """The words of a Vosk result, which has no `result` if nothing was said."""
-    return [
-        Word(str(w["word"]).lower(), float(w["start"]), float(w["end"]), float(w["conf"]))
-        for w in json.loads(result).get("result", ())
-    ]
 
 
 if __name__ == "__main__":

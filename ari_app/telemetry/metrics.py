@@ -47,11 +47,16 @@ _APPEND = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 _SUBMIT = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _CALL = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+# A command to Asterisk on the same machine takes a tenth of a millisecond.
+_ARI = (0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
+_LAG = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.25, 1)
 _GROUP = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 METRICS: dict[str, Metric] = {
     # calls
     "segue_calls_total": _counter("Calls, by how they ended.", "outcome"),
+    "segue_calls_refused_total": _counter("Calls that were not taken.", "reason"),
+    "segue_calls_adopted_total": _counter("Callers found on the line, by what was done.", "how"),
     "segue_calls_active": _gauge("Calls that are up now."),
     "segue_call_duration_seconds": _histogram("How long calls lasted.", _CALL),
     # media
@@ -61,6 +66,7 @@ METRICS: dict[str, Metric] = {
     "segue_asr_final_latency_seconds": _histogram("End of turn to final result.", _TURN),
     "segue_asr_confidence": _histogram("Confidence of utterances.", _CONFIDENCE),
     "segue_asr_workers_alive": _gauge("Workers that run."),
+    "segue_asr_dropped_ms_total": _counter("Audio nobody heard: the worker was too slow."),
     "segue_asr_lost_total": _counter("Recognisers lost in a call.", "reason"),
     # turns
     "segue_turn_response_seconds": _histogram(
@@ -109,12 +115,23 @@ METRICS: dict[str, Metric] = {
     "segue_ari_events_total": _counter("Events from Asterisk.", "type"),
     "segue_ari_unreadable_events_total": _counter("Events that could not be read."),
     "segue_ari_link_failures_total": _counter("Times the link could not be made, or was lost."),
+    "segue_ari_silences_total": _counter("Times the event stream died without a word."),
+    "segue_ari_lag_seconds": _gauge("From asking for an event of our own to reading it."),
     "segue_ari_requests_total": _counter("Requests to Asterisk.", "operation", "outcome"),
-    "segue_ari_request_seconds": _histogram("A request to its answer.", _SUBMIT, "operation"),
+    "segue_ari_request_seconds": _histogram("A request to its answer.", _ARI, "operation"),
     "segue_pbx_up": _gauge("1 while AMI answers."),
     "segue_pbx_calls_active": _gauge("Calls in Asterisk, ours and others."),
     "segue_pbx_uptime_seconds": _gauge("How long Asterisk has been running."),
+    # synthetic calls
+    "segue_probe_ok": _gauge("1 if the last synthetic call went well."),
+    "segue_probe_last_run_timestamp_seconds": _gauge("When the last synthetic call ended (UTC)."),
+    "segue_probe_seconds": _gauge("How long a step of the last synthetic call took.", "step"),
+    "segue_probe_runs_total": _counter(
+        "Synthetic calls: ok, the step that failed, or not run.", "result"
+    ),
     # the process
+    "segue_loop_lag_seconds": _histogram("How late the event loop is, ten times a second.", _LAG),
+    "segue_tasks": _gauge("Tasks of the event loop."),
     "segue_job_runs_total": _counter("Runs of repeated jobs.", "job", "result"),
     "segue_job_seconds": _histogram("How long a run took.", _SUBMIT, "job"),
     "segue_unknown_metric_total": _counter("Figures whose name or labels are not in this table."),

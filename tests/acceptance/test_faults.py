@@ -12,13 +12,16 @@ from unittest import mock
 import pytest
 
 from ari_app.cli.processes import Process
-from ari_app.conversation.events import CallEnded, HearingLost, TextPromised, TextSightLost
+from ari_app.cli.stage import DID
+from ari_app.conversation.events import CallEnded, HandoffRecorded, TextPromised, TextSightLost
 from ari_app.conversation.message import MessageState
 from ari_app.conversation.state import Conversation
+from asterisk.private import PrivateAsterisk
 from smpp.simulator import Smsc
-from tests.support.callers import Caller, Story, only
+from tests.support.callers import Caller, Story, kinds, only
 from tests.support.faults import fault
-from tests.support.house import eventually
+from tests.support.house import PATIENCE, eventually
+from tests.support.tcp_wire import TcpWire
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.vosk]
 
@@ -64,17 +67,6 @@ async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -
             await caller.hangs_up()
         finally:
             await house.restart()
-
-
-@fault("kill -9 of the service", "the caller always has a way on")
-async def test_a_service_that_comes_back_gives_stranded_callers_to_people(story: Story) -> None:
-    caller = await story.caller_at("what")
-    await story.house.kill()
-    await story.house.restart()
-    await story.people_take_the_call("error")
-    assert caller.phone.up
-    await caller.hangs_up()
-    await story.is_quiet()  # also of the bridge and the leg that the dead one left
 
 
 @fault("another program takes the ARI application", "the caller always has a way on")
@@ -152,19 +144,117 @@ async def test_a_text_that_still_waited_when_the_service_died_is_sent_by_the_nex
     assert len(await story.texts(caller)) == 1
 
 
+# -- Asterisk ---------------------------------------------------------------------------------
+
+
+@fault("the websocket is cut", "calls go on, at every step of them")
+async def test_a_websocket_that_is_cut_at_each_step_costs_no_call(story: Story) -> None:
+    house = story.house
+    ari = int(house.ari_url.rpartition(":")[2].partition("/")[0])
+    async with TcpWire("127.0.0.1", ari) as wire:
+        await house.restart(SEGUE_PBX__URL=wire.url)
+
+        async def cut() -> None:
+            house.news()
+            wire.cut()
+            await story.logged("linked to Asterisk")
+
+        try:
+            caller = await story.caller()
+            await caller.dials()
+            await caller.begins_to_hear("disclosure")
+            await cut()
+            await caller.hears("what")
+            assert await caller.has_heard_all_of("disclosure")
+            await cut()
+            speaking = asyncio.create_task(caller.says("what are your opening hours"))
+            await asyncio.sleep(0.5)
+            await cut()
+            await speaking
+            await caller.begins_to_hear("offer_hours")
+            await cut()
+            await caller.presses("1")
+            await caller.begins_to_hear("promised")
+            await cut()
+            await caller.is_hung_up()
+            assert await caller.has_heard_all_of("promised")
+            assert len(await story.texts(caller)) == 1
+            log = kinds(await story.log(caller))
+            assert log.count("CallEnded") == 1
+            assert "CallResumed" not in log
+        finally:
+            await house.restart()
+
+
+@fault("Asterisk is frozen", "its callers go on when it thaws")
+async def test_calls_of_a_frozen_asterisk_go_on_when_it_thaws(story: Story) -> None:
+    house = story.house
+    caller = await story.caller_at("what")
+    with house.frozen(house.asterisk):
+        await story.logged("has sent no event for")
+    await story.logged("linked to Asterisk")
+    await caller.hears("what", again=1)
+    await story.agrees_to_a_text(caller)
+    assert len(await story.texts(caller)) == 1
+
+
+@fault("Asterisk is killed", "its calls are closed in the log, and those after it are served")
+async def test_calls_of_a_killed_asterisk_are_closed_and_the_next_are_served(
+    story: Story, asterisk_root: Path, tmp_path: Path
+) -> None:
+    house = story.house
+    with PrivateAsterisk(asterisk_root) as pbx:
+        secret = tmp_path / "ari.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(pbx.ari_password)
+        there = {"SEGUE_PBX__URL": pbx.ari_url, "SEGUE_PBX__PASSWORD_FILE": str(secret)}
+        await house.restart(**there, SEGUE_AMI__PORT="0")
+
+        async def dials(caller: Caller) -> None:
+            at = "127.0.0.1", pbx.sip_port
+            await caller.phone.call(*at, DID, caller.number, deadline=PATIENCE)
+            await caller.hears("disclosure", "what")
+
+        try:
+            caller = await story.caller()
+            await dials(caller)
+            pbx.kill()
+            await story.logged("next attempt")
+            pbx.start()
+            await story.logged("linked to Asterisk")
+            log = await story.log(caller)
+            assert only(log, CallEnded).cause == "lost"
+            only(log, HandoffRecorded)
+
+            following = await story.caller()
+            await dials(following)
+            await story.agrees_to_a_text(following)
+            assert len(await story.texts(following)) == 1
+        finally:
+            await house.restart()
+
+
 # -- hearing ----------------------------------------------------------------------------------
 
 
-@fault("the recogniser dies", "the caller goes on by keys")
-async def test_a_caller_whose_recogniser_dies_goes_on_by_keys(story: Story) -> None:
+@fault("the recogniser dies", "the caller goes on by keys, and is heard again soon")
+async def test_a_caller_whose_recogniser_dies_is_told_of_keys_and_is_heard_again(
+    story: Story,
+) -> None:
     house = story.house
     caller = await story.caller_at("what")
     worker = house.asr_worker()
     os.kill(worker, signal.SIGKILL)
     await caller.hears("by_keys", "what")
-    await story.agrees_to_a_text(caller)
+    await story.state(caller, lambda s: s.hearing, "there is hearing again")
+    await caller.says("what are your opening hours")
+    await caller.hears("offer_hours")
+    await caller.presses("1")
+    await caller.hears("promised")
+    await caller.is_hung_up()
     assert len(await story.texts(caller)) == 1
-    assert HearingLost in map(type, await story.log(caller))
+    log = kinds(await story.log(caller))
+    assert log.index("HearingBack") > log.index("HearingLost")
 
     following = await story.caller_at("what")
     assert house.asr_worker() != worker

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from ari_app.cli.processes import Process
-from ari_app.conversation.events import CallEnded, HandoffRecorded
+from ari_app.conversation.events import CallEnded, CallResumed, HandoffRecorded
 from tests.support.callers import Story, only
 from tests.support.foreign.postgres import PrivatePostgres
 from tests.support.house import PATIENCE, House, built, eventually
@@ -120,16 +120,17 @@ async def test_when_a_worker_dies_or_freezes_the_other_goes_on(story: Story, sha
     second = await workers.another()
     third = None
     try:
-        # One dies with a call up: the caller meets people, and the call is closed in the log.
+        # One dies with a call up: the caller goes on talking with the other.
         caller = await story.caller_at("what")
         killed = time.monotonic()
         await house.kill()
         await workers.takes_over(second, killed)
-        await story.people_take_the_call("error")
-        await caller.hangs_up()
+        await caller.hears("what")
+        await story.agrees_to_a_text(caller)
         log = await story.log(caller)
-        assert only(log, CallEnded).cause == "lost"
-        assert only(log, HandoffRecorded).record["outcome"] == "the call was lost"
+        only(log, CallResumed)
+        assert only(log, CallEnded).cause == "done"
+        only(log, HandoffRecorded)
         await text_is_delivered(story)
 
         # The next one freezes with a call up, and wakes when others have its work.
@@ -139,10 +140,11 @@ async def test_when_a_worker_dies_or_freezes_the_other_goes_on(story: Story, sha
         os.kill(second.pid, signal.SIGSTOP)
         try:
             await workers.takes_over(third, frozen)
-            await story.people_take_the_call("error")
+            await caller.hears("what")
             await caller.hangs_up()
             log = await story.log(caller)
-            assert only(log, CallEnded).cause == "lost"
+            only(log, CallResumed)
+            assert only(log, CallEnded).cause == "hangup"
             stream = await story.stream(caller)
         finally:
             os.kill(second.pid, signal.SIGCONT)

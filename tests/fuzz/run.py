@@ -32,7 +32,7 @@ from tests.fuzz.mutation import mutated, smallest
 
 Target = Callable[[bytes], None]
 
-TARGETS = ("smpp_codec", "smpp_receipt", "smpp_text", "smpp_session")
+TARGETS = ("smpp_codec", "smpp_receipt", "smpp_text", "smpp_session", "rtp")
 FOUND = Path("build/fuzz")
 
 _BATCH = 100  # examples between two looks at the clock

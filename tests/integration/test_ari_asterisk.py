@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from ari_app.ari import requests
 from ari_app.ari.client import AriClient, Backoff
 from ari_app.ari.telephone import AriTelephone
 from ari_app.errors import AriRefused, PbxUnavailable
-from ari_app.ports import Exit, IncomingCall
+from ari_app.ports import Exit, FoundCall, IncomingCall
 from asterisk.private import PrivateAsterisk
 from tests.unit.ari.fake_ari import Counts, RealClock
 
@@ -38,6 +38,9 @@ class Calls:
         self.gone: list[tuple[str, str]] = []
         self.link: list[str] = []
         self.back: frozenset[str] = frozenset()
+        self.served: set[str] = set()
+        self.deaf: list[str] = []
+        self.found: list[FoundCall] = []
 
     def call_entered(self, call: IncomingCall) -> None:
         self.entered.append(call)
@@ -51,7 +54,14 @@ class Calls:
     def pbx_lost(self) -> None:
         self.link.append("lost")
 
-    def pbx_back(self, channels: frozenset[str]) -> None:
+    def serves(self, channel: str) -> bool:
+        return channel in self.served
+
+    def media_gone(self, call: str) -> None:
+        self.deaf.append(call)
+
+    def pbx_back(self, channels: frozenset[str], found: Sequence[FoundCall]) -> None:
+        self.found = list(found)
         self.link.append("back")
         self.back = channels
 
@@ -146,7 +156,8 @@ async def test_a_caller_enters_is_bridged_and_released(
 ) -> None:
     telephone, client = await story.link(rest_over_websocket=over_websocket)
     channel = await story.caller(client)
-    assert story.calls.entered == [IncomingCall(channel, "+33100", "+33612345678")]
+    trunk = f"UnicastRTP/127.0.0.1:{story.pbx.app_ports[-1]}"
+    assert story.calls.entered == [IncomingCall(channel, "+33100", "+33612345678", trunk)]
     await telephone.answer(channel)
     call = f"call_{story.app}"
     host, port = await telephone.connect_media(

@@ -30,10 +30,12 @@ from smpp.constants import Status
 from smpp.pdu import (
     Bind,
     BindResp,
+    DataSm,
     GenericNack,
     Pdu,
     QuerySm,
     QuerySmResp,
+    SubmitMulti,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -63,7 +65,8 @@ class Script(Smsc):
         #: What was not answered: how to answer it after all.
         self.held: list[Callable[[], None]] = []
 
-    def submitted(self, connection: Any, pdu: SubmitSm) -> None:
+    def submitted(self, connection: Any, pdu: SubmitSm | DataSm | SubmitMulti) -> None:
+        assert isinstance(pdu, SubmitSm)
         status = self.says(pdu)
         if status is None:
             self.submits.append(pdu)

@@ -166,6 +166,16 @@ class House:
 
     # -- Asterisk -------------------------------------------------------------------------------
 
+    @property
+    def ari_url(self) -> str:
+        """Where its ARI is."""
+        return str(self._pbx["ari_url"])
+
+    @property
+    def asterisk(self) -> int:
+        """Its process."""
+        return int(self._pbx["pid"])
+
     async def ari(self, method: str, path: str, **parameters: str) -> Any:
         """A request of a person at the PBX."""
         url = f"{self._pbx['ari_url']}/{path}"

@@ -19,6 +19,8 @@ PATIENCE = 10.0  # seconds; only a failing test ever waits so long
 
 Answer = tuple[int, Any]
 
+_USER_EVENT = "/events/user/"
+
 
 async def eventually(condition: Callable[[], object]) -> None:
     """Return as soon as the condition holds."""
@@ -87,6 +89,9 @@ class FakeAri:
         self.upgrade_status: int | None = None
         self.filter_status = 200
         self.hangs = False
+        self.lives = True  # whether what is to be told as an event is told
+        self.filter: dict[str, Any] = {}
+        self._sending: set[asyncio.Future[None]] = set()
         self.attempts = 0
         self.answers: dict[str, Answer | None] = {}  # by "METHOD /path"; None: no answer at all
         self.asked: list[tuple[str, str, str]] = []  # how, method, path
@@ -154,6 +159,7 @@ class FakeAri:
         body = await request.json() if request.can_read_body else None
         if path.endswith("/eventFilter"):
             self.bodies.append(body)
+            self.filter = {"events_allowed": (body or {}).get("allowed")}
             return web.json_response({}, status=self.filter_status)
         answer = self._answer("http", request.method, path, body)
         if answer is None:
@@ -167,7 +173,17 @@ class FakeAri:
         )
 
     def _answer(self, how: str, method: str, path: str, body: Any) -> Answer | None:
+        if path.startswith(_USER_EVENT):
+            self.asked.append((how, method, f"{_USER_EVENT}sign"))
+            if self.lives:
+                name = path.removeprefix(_USER_EVENT)
+                event = self.send({"type": "ChannelUserevent", "eventname": name})
+                self._sending.add(task := asyncio.ensure_future(event))
+                task.add_done_callback(self._sending.discard)
+            return 204, None
         self.asked.append((how, method, path))
+        if path.startswith("/applications/") and f"{method} {path}" not in self.answers:
+            return 200, self.filter
         self.bodies.append(body)
         return self.answers.get(f"{method} {path}", (204, None))
 
@@ -186,6 +202,7 @@ class LinkStory:
         *,
         url: str | None = None,
         deadline: float = PATIENCE,
+        patience: float = 60.0,
         rest_over_websocket: bool | None = None,
     ) -> AriClient:
         client = AriClient(
@@ -197,6 +214,7 @@ class LinkStory:
             self.meter,
             RealClock(),
             deadline=deadline,
+            patience=patience,
             rest_over_websocket=rest_over_websocket,
             backoff=Backoff(first=0.01, longest=0.02),
         )

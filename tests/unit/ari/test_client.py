@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from ari_app.ari import events, requests
 from ari_app.ari.client import Backoff
+from ari_app.ari.ownership import mark
 from ari_app.errors import AriRefused, PbxUnavailable
 from tests.unit.ari.fake_ari import LinkStory, eventually, link_story
 
@@ -265,3 +266,79 @@ def test_the_wait_doubles_up_to_its_bound_and_never_halves_below_its_half() -> N
     backoff = Backoff(first=0.25, longest=5.0)
     assert [backoff.delay(n, 0.0) for n in range(6)] == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0]
     assert backoff.delay(10_000, 1.0) == 2.5
+
+
+# -- signs of life ---------------------------------------------------------------------------
+
+SOON = 0.5  # seconds of patience, so that a test is over soon
+
+
+async def test_signs_of_life_keep_a_silent_link_and_tell_how_late_they_are(
+    story: LinkStory,
+) -> None:
+    client = await story.linked(patience=SOON)
+    await eventually(lambda: story.ari.asked.count(SIGN_OF_LIFE) >= 4)
+    assert client.up
+    assert story.listener.told == ["connected"]
+    assert story.listener.events == []  # they are nobody else's business
+    assert 0 <= story.meter.gauges["segue_ari_lag_seconds"] < SOON
+
+
+@pytest.mark.parametrize("over_websocket", [True, False])
+async def test_a_link_without_signs_of_life_is_made_anew(
+    story: LinkStory, over_websocket: bool
+) -> None:
+    story.ari.lives = False
+    await story.linked(patience=SOON, rest_over_websocket=over_websocket)
+    await eventually(lambda: story.listener.told[:3] == ["connected", "lost", "connected"])
+    assert story.meter.counters["segue_ari_silences_total",] >= 1
+    story.ari.lives = True
+
+
+async def test_other_events_are_signs_of_life_too(story: LinkStory) -> None:
+    story.ari.lives = False
+    client = await story.linked(patience=SOON)
+    for _ in range(20):
+        await story.ari.send(STASIS_END)
+        await asyncio.sleep(SOON / 8)
+    assert client.up
+    assert story.listener.told == ["connected"]
+
+
+async def test_a_link_whose_application_another_has_signed_ends(story: LinkStory) -> None:
+    await story.linked(patience=SOON)
+    story.ari.answers["GET /applications/segue"] = signed("another")
+    await eventually(lambda: story.listener.told == ["connected", "replaced", "lost"])
+    assert story.ari.attempts == 1
+
+
+async def test_before_a_link_is_made_anew_it_is_asked_whose_the_application_is(
+    story: LinkStory,
+) -> None:
+    await story.linked()
+    story.ari.answers["GET /applications/segue"] = signed("another")
+    await story.ari.drop()
+    await eventually(lambda: story.listener.told == ["connected", "lost", "replaced"])
+    assert story.ari.attempts == 1  # nothing was taken back
+
+
+async def test_an_asterisk_that_has_forgotten_us_is_linked_again(story: LinkStory) -> None:
+    client = await story.linked()
+    story.ari.answers["GET /applications/segue"] = (404, {"message": "Application not found"})
+    await story.ari.drop()
+    await eventually(lambda: story.listener.told == ["connected", "lost", "connected"])
+    assert client.up
+
+
+async def test_a_filter_that_somebody_has_reset_is_set_again(story: LinkStory) -> None:
+    await story.linked(patience=SOON)
+    story.ari.answers["GET /applications/segue"] = (200, {"events_allowed": []})
+    filters = ("websocket", "PUT", "/applications/segue/eventFilter")
+    await eventually(lambda: filters in story.ari.asked)
+
+
+SIGN_OF_LIFE = ("websocket", "POST", "/events/user/sign")
+
+
+def signed(token: str) -> tuple[int, dict[str, object]]:
+    return 200, {"events_allowed": [{"type": mark(token)}]}

@@ -24,7 +24,7 @@ STASIS_START = (
 
 def test_a_channel_enters_with_its_arguments_and_its_caller() -> None:
     assert parse(STASIS_START) == events.StasisStart(
-        "caller-1", ("inbound", "33", ""), "+33123456789"
+        "caller-1", ("inbound", "33", ""), "+33123456789", "Local/queue@from-carrier-00000000;1"
     )
 
 
@@ -32,6 +32,7 @@ def test_a_channel_enters_with_its_arguments_and_its_caller() -> None:
     ("message", "event"),
     [
         ({"type": "StasisEnd", "channel": {"id": "1.1"}}, events.StasisEnd("1.1")),
+        ({"type": "ChannelUserevent", "eventname": "ours"}, events.ChannelUserevent("ours")),
         (
             {
                 "type": "ChannelDtmfReceived",

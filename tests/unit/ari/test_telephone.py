@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ari_app.ari import events
 from ari_app.ari.requests import Request
 from ari_app.ari.telephone import AriTelephone
 from ari_app.errors import AriRefused, PbxUnavailable
-from ari_app.ports import Exit, IncomingCall
+from ari_app.ports import Exit, FoundCall, IncomingCall
 from tests.unit.ari.fake_ari import eventually
 
 LOCAL = {"channelvars": {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": "4000"}}
@@ -52,6 +53,10 @@ class Calls:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.served: set[str] = set()
+        self.deaf: list[str] = []
+        self.found: list[FoundCall] = []
+        self.on_back: Callable[[], object] = lambda: None
 
     def call_entered(self, call: IncomingCall) -> None:
         self.told.append(("entered", call.channel, call.did, call.caller))
@@ -65,7 +70,15 @@ class Calls:
     def pbx_lost(self) -> None:
         self.told.append(("lost",))
 
-    def pbx_back(self, channels: frozenset[str]) -> None:
+    def serves(self, channel: str) -> bool:
+        return channel in self.served
+
+    def media_gone(self, call: str) -> None:
+        self.deaf.append(call)
+
+    def pbx_back(self, channels: frozenset[str], found: Sequence[FoundCall]) -> None:
+        self.found = list(found)
+        self.on_back()
         self.told.append(("back", *sorted(channels)))
 
 
@@ -263,7 +276,7 @@ async def test_a_released_leg_need_not_be_removed_again(story: Story) -> None:
 @pytest.mark.parametrize("answer", [None, {}, {"channelvars": {"UNICASTRTP_LOCAL_PORT": "x"}}])
 async def test_a_leg_without_an_address_is_unavailable(story: Story, answer: Any) -> None:
     story.link.standing["external_media"] = answer
-    with pytest.raises(PbxUnavailable, match="where it takes our RTP"):
+    with pytest.raises(PbxUnavailable, match="where it takes our audio"):
         await story.connect()
 
 
@@ -291,7 +304,7 @@ async def test_a_call_leaves_with_its_variables_in_two_requests(story: Story) ->
     await story.telephone.leave("1.1", Exit.HANDOFF, {"SEGUE_REASON": "asked", "SEGUE_EXIT": "x"})
     assert story.link.operations == ["set_variables", "continue_in_dialplan"]
     assert story.link.asked[0].body == {
-        "variables": {"SEGUE_REASON": "asked", "SEGUE_EXIT": "handoff"}
+        "variables": {"SEGUE_REASON": "asked", "SEGUE_EXIT": "handoff", "SEGUE_STATE": "left"}
     }
 
 
@@ -301,10 +314,9 @@ async def test_an_older_asterisk_is_told_one_by_one_and_remembered(story: Story)
     await story.telephone.leave("1.2", Exit.DONE, {})
     assert story.link.operations == [
         "set_variables",
-        "set_variable",
-        "set_variable",
+        *["set_variable"] * 3,
         "continue_in_dialplan",
-        "set_variable",
+        *["set_variable"] * 2,
         "continue_in_dialplan",
     ]
 
@@ -401,3 +413,153 @@ async def test_a_telephone_without_a_link_is_a_fault_of_ours() -> None:
     telephone = AriTelephone("segue", calls, lambda call: False, lambda: None)
     with pytest.raises(RuntimeError, match="use\\(\\) comes before"):
         await telephone.answer("1.1")
+
+
+# -- calls of somebody before us --------------------------------------------------------------
+
+
+def describe(story: Story, **variables: str) -> None:
+    """One channel in the application, with these variables."""
+    story.link.standing["application"] = {"channel_ids": ["1.1"]}
+    story.link.standing["get_channel"] = {
+        "name": "PJSIP/carrier-00000001",
+        "dialplan": {"app_name": "Stasis", "app_data": "segue,inbound,+33100,+33612"},
+    }
+    names = ("SEGUE_CONVERSATION", "SEGUE_CALL", "SEGUE_STATE", "SEGUE_EXIT")
+    story.link.answers["get_channel_variable"] = [
+        {"value": variables[name]} if name in variables else refusal(404) for name in names
+    ]
+
+
+async def test_a_call_is_marked_with_whose_it_is(story: Story) -> None:
+    await story.telephone.mark("1.1", "conv_1", "call_1")
+    assert story.link.asked[0].body == {
+        "variables": {
+            "SEGUE_CONVERSATION": "conv_1",
+            "SEGUE_CALL": "call_1",
+            "SEGUE_STATE": "live",
+        }
+    }
+
+
+async def test_a_marked_caller_whom_nobody_serves_is_found(story: Story) -> None:
+    describe(story, SEGUE_CONVERSATION="conv_1", SEGUE_CALL="call_1", SEGUE_STATE="live")
+    await story.telephone.connected()
+    entered = IncomingCall("1.1", "+33100", "+33612", "PJSIP/carrier")
+    assert story.calls.found == [FoundCall("1.1", "conv_1", "call_1", incoming=entered)]
+
+
+async def test_a_caller_who_is_served_is_not_found(story: Story) -> None:
+    describe(story)
+    story.calls.served.add("1.1")
+    await story.telephone.connected()
+    assert story.calls.found == []
+    assert "get_channel" not in story.link.operations
+
+
+async def test_a_caller_who_goes_while_being_asked_about_is_not_found(story: Story) -> None:
+    describe(story)
+    story.link.during["get_channel"] = lambda: story.happens(events.StasisEnd("1.1"))
+    await story.telephone.connected()
+    assert story.calls.found == []
+
+
+async def test_a_caller_who_is_taken_while_being_asked_about_is_not_found(story: Story) -> None:
+    describe(story)
+    story.link.during["get_channel"] = lambda: story.calls.served.add("1.1")
+    await story.telephone.connected()
+    assert story.calls.found == []
+
+
+async def test_what_a_found_call_speaks_through_is_not_swept(story: Story) -> None:
+    story.link.standing["application"] = {"channel_ids": ["em-call_1"]}
+    story.link.standing["list_bridges"] = [{"id": "br-call_1", "name": "segue"}]
+    story.calls.on_back = lambda: story.live.add("call_1")
+    await story.telephone.connected()
+    assert not [r for r in story.link.asked if r.method == "DELETE"]
+
+
+async def test_the_leg_of_the_process_before_goes_before_a_new_one_is_made(story: Story) -> None:
+    story.live.add("call_1")
+    story.link.standing["application"] = {"channel_ids": ["em-call_1"]}
+    await story.telephone.connected()
+    connecting = story.connect()
+    await eventually(lambda: "hang_up" in story.link.operations)
+    assert "external_media" not in story.link.operations
+    story.happens(events.ChannelDestroyed("em-call_1", 16))
+    await eventually(lambda: "external_media" in story.link.operations)
+    story.enters("em-call_1", "media", "call_1")
+    await connecting
+    assert story.calls.deaf == []  # it was our will
+
+
+async def test_a_bridge_that_an_older_asterisk_knows_already_is_used(story: Story) -> None:
+    story.link.answers["create_bridge"] = [refusal(500)]
+    story.link.during["external_media"] = lambda: story.enters("em-call_1", "media", "call_1")
+    assert await story.connect() == ("127.0.0.1", 4000)
+    assert "get_bridge" in story.link.operations
+
+
+async def test_a_bridge_that_cannot_be_made_is_told(story: Story) -> None:
+    story.link.answers["create_bridge"] = [refusal(500)]
+    story.link.answers["get_bridge"] = [refusal(404)]
+    story.link.during["external_media"] = lambda: story.enters("em-call_1", "media", "call_1")
+    with pytest.raises(AriRefused):
+        await story.connect()
+
+
+# -- media legs that end by themselves --------------------------------------------------------
+
+
+async def bridged(story: Story) -> None:
+    story.link.during["external_media"] = lambda: story.enters("em-call_1", "media", "call_1")
+    await story.connect()
+
+
+async def test_a_leg_that_ends_by_itself_is_told(story: Story) -> None:
+    await bridged(story)
+    story.happens(events.ChannelDestroyed("em-call_1", 16))
+    story.happens(events.ChannelDestroyed("em-call_1", 16))
+    assert story.calls.deaf == ["call_1"]
+
+
+async def test_a_leg_that_went_while_the_link_was_down_is_told(story: Story) -> None:
+    await story.telephone.connected()
+    await bridged(story)
+    story.telephone.lost()
+    await story.telephone.connected()
+    assert story.calls.deaf == ["call_1"]
+
+
+async def test_a_leg_that_is_still_there_after_a_cut_is_not_told(story: Story) -> None:
+    await story.telephone.connected()
+    await bridged(story)
+    story.live.add("call_1")
+    story.telephone.lost()
+    story.link.standing["application"] = {"channel_ids": ["em-call_1"]}
+    await story.telephone.connected()
+    assert story.calls.deaf == []
+
+
+async def test_a_leg_that_we_release_is_not_told(story: Story) -> None:
+    await bridged(story)
+    await story.telephone.release("call_1")
+    story.happens(events.ChannelDestroyed("em-call_1", 16))
+    assert story.calls.deaf == []
+
+
+async def test_a_leg_over_a_websocket_is_connected_before_it_enters(story: Story) -> None:
+    story.link.standing["media_websocket"] = {
+        "channelvars": {"MEDIA_WEBSOCKET_CONNECTION_ID": "conn-1"}
+    }
+    told: list[tuple[str, int]] = []
+
+    def connect(peer: tuple[str, int]) -> None:
+        told.append(peer)
+        story.enters("em-call_1", "media", "call_1")
+
+    address = await story.telephone.connect_media("1.1", "call_1", "INCOMING", 0, "ulaw", connect)
+    assert told == [address] == [("conn-1", 0)]
+    query = dict(story.link.asked[1].query)
+    assert query["transport"] == "websocket"
+    assert query["format"] == "ulaw"

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from asterisk import fetch
+from asterisk.configuration import command_of
 from asterisk.fetch import (
     AsteriskMissing,
     ProgramMissing,
     Wanted,
     cached_root,
+    find_old_root,
     find_root,
     missing_parts,
     unpacked,
@@ -338,3 +340,38 @@ def test_a_program_that_is_wanted_alone_comes_without_its_dependencies(
 def test_a_package_that_is_left_out_is_not_unpacked(machine: Machine, tmp_path: Path) -> None:
     with pytest.raises(ProgramMissing, match="Something packages no longer hold.*do without"):
         unpacked(wanted(left_out=("aster*",)), tmp_path / "cache/root")
+
+
+# -- an old Asterisk --------------------------------------------------------------------------
+
+
+def test_an_old_asterisk_is_unpacked_as_the_packages_of_today_are(machine: Machine) -> None:
+    tree = machine.package.parent / "old"
+    for part in (
+        "usr/sbin/asterisk",
+        "lib/x86_64-linux-gnu/ld-2.31.so",
+        "usr/lib/x86_64-linux-gnu/libexample.so",
+        "usr/lib/libasteriskpj.so.2",
+        "usr/lib/asterisk/modules/res_ari.so",
+        "usr/lib/asterisk/modules/chan_pjsip.so",
+        "usr/share/asterisk/documentation/core-en_US.xml",
+        "usr/share/asterisk/sounds/en_US_f_Allison/sorry.wav",
+    ):
+        (tree / part).parent.mkdir(parents=True, exist_ok=True)
+        (tree / part).touch()
+    with tarfile.open(machine.package, "w") as archive:
+        archive.add(tree, arcname=".")
+    root = find_old_root()
+    assert root.name.startswith("bullseye-")
+    assert missing_parts(root) == []
+    assert (root / "usr/lib/x86_64-linux-gnu/libasteriskpj.so.2").exists()
+    assert "--argv0" not in command_of(root)
+
+
+def test_an_old_asterisk_can_be_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = complete(machine.bin / "mine")
+    monkeypatch.setenv("SEGUE_OLD_ASTERISK_ROOT", str(root))
+    assert find_old_root() == root
+    monkeypatch.setenv("SEGUE_OLD_ASTERISK_ROOT", str(machine.bin))
+    with pytest.raises(AsteriskMissing, match="SEGUE_OLD_ASTERISK_ROOT="):
+        find_old_root()

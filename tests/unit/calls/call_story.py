@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from ari_app.agent.turn import Agent
+from ari_app.calls.admission import Admission, Caps
+from ari_app.calls.instruments import Instruments
 from ari_app.calls.registry import Calls
-from ari_app.calls.session import Instruments
 from ari_app.conversation.events import Envelope, Event
 from ari_app.errors import AriRefused, AsrLost, StoreUnavailable, Unavailable, VoiceUnavailable
+from ari_app.media.quality import with_trunk
 from ari_app.policy.bundle import Bundle
 from ari_app.ports import (
     AudioSink,
+    AudioWatch,
     Effect,
     Exit,
     Fence,
@@ -93,16 +96,33 @@ class FakeTelephone:
         self._gates = gates
         self.requests: list[tuple[str, ...]] = []
         self.left: dict[str, tuple[Exit, dict[str, str]]] = {}
+        self.marked: dict[str, tuple[str, str]] = {}
         self.gone: set[str] = set()
         self.refuses: set[str] = set()
 
     async def answer(self, channel: str) -> None:
         await self._asked("answer", channel)
 
+    async def trunk_audio(self, channel: str) -> dict[str, object]:
+        await self._asked("trunk_audio", channel)
+        return {"rxcount": 100, "rxploss": 1}
+
+    async def mark(self, channel: str, conversation: str, call: str) -> None:
+        await self._asked("mark", channel)
+        self.marked[channel] = conversation, call
+
     async def connect_media(
-        self, channel: str, call: str, host: str, port: int, media_format: str
+        self,
+        channel: str,
+        call: str,
+        host: str,
+        port: int,
+        media_format: str,
+        connect: Callable[[tuple[str, int]], None] | None = None,
     ) -> tuple[str, int]:
         await self._asked("connect_media", channel)
+        if connect is not None:
+            connect(("127.0.0.1", 12000))
         return "127.0.0.1", 12000
 
     async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
@@ -126,13 +146,18 @@ class FakeTelephone:
             raise AriRefused(500, request, "Allocation failed")
 
 
+class Sink(AudioSink, AudioWatch, Protocol):
+    """What a call is to its line."""
+
+
 class FakeLine:
     """Plays nothing: the caller says when a prompt has been heard."""
 
     host, port = "127.0.0.1", 4000
 
     def __init__(self, sink: AudioSink) -> None:
-        self.sink = sink
+        assert isinstance(sink, AudioWatch)
+        self.sink = cast(Sink, sink)
         self.playing: str | None = None
         self.played: list[str] = []
         self.peer: tuple[str, int] | None = None
@@ -323,7 +348,7 @@ class CallStory:
         self.carrier_up = True
         self.rang: list[str] = []
         self.detectors: list[FakeDetector] = []
-        self.calls = Calls(self._detector, 2)
+        self.calls = Calls(self._detector, Admission(Caps(2)))
         self.calls.use(
             Instruments(
                 telephone=self.telephone,
@@ -338,6 +363,7 @@ class CallStory:
                 subject_key=b"k" * 32,
                 region="US",
                 no_input=NO_INPUT,
+                with_trunk=with_trunk,
             )
         )
 
@@ -373,19 +399,23 @@ class CallStory:
         """There is a voice on the line."""
         self.lines.opened[line].sink.heard(_STARTS, self.clock.monotonic())
 
-    def is_understood(self, text: str, confidence: float = 1.0, line: int = 0) -> None:
+    def is_understood(
+        self, text: str, confidence: float = 1.0, line: int = 0, recogniser: int | None = None
+    ) -> None:
         """Words of what the caller is saying."""
-        recogniser = self.recognisers.opened[line]
-        recogniser.understood = Utterance(text, (Word(text, 0.0, 1.0, confidence),))
-        recogniser.on_partial(text)
+        ear = self.recognisers.opened[line if recogniser is None else recogniser]
+        ear.understood = Utterance(text, (Word(text, 0.0, 1.0, confidence),))
+        ear.on_partial(text)
 
     def pauses(self, line: int = 0) -> None:
         """The caller has finished."""
         self.lines.opened[line].sink.heard(_ENDS, self.clock.monotonic())
 
-    def says(self, text: str, confidence: float = 1.0, line: int = 0) -> None:
+    def says(
+        self, text: str, confidence: float = 1.0, line: int = 0, recogniser: int | None = None
+    ) -> None:
         self.speaks(line)
-        self.is_understood(text, confidence, line)
+        self.is_understood(text, confidence, line, recogniser)
         self.pauses(line)
 
     def presses(self, key: str, channel: str = CHANNEL) -> None:

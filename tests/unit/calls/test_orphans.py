@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ari_app.agent.turn import Agent
+from ari_app.calls.adoption import Course
+from ari_app.calls.journal import Journal
 from ari_app.calls.orphans import Orphans
 from ari_app.conversation.events import (
     CallAnswered,
     CallEnded,
     CallReceived,
     ConversationOpened,
+    Envelope,
     Event,
     HandoffRecorded,
 )
@@ -89,3 +92,63 @@ async def test_the_calls_of_the_living_are_left_alone(
     await survivor.append("conv_2", LIVE, held=True)
     await orphans(survivor, clock, RecordingMeter()).run_once()
     assert len(await survivor.read("conv_2")) == len(LIVE)
+
+
+# -- while somebody may still go on with the call ---------------------------------------------
+
+
+async def test_a_call_that_may_be_taken_over_is_left_for_a_while(
+    survivor: EventStore, clock: FakeClock
+) -> None:
+    agent = Agent(demo_bundle(), demo_intents(), clock, lambda: True)
+    closer = Orphans(survivor.bury, survivor, agent, RecordingMeter(), clock, patience=10.0)
+    await closer.run_once()
+    clock.advance(9.0)
+    await closer.run_once()
+    assert len(await survivor.read("conv_1")) == len(LIVE)
+    clock.advance(1.0)
+    await closer.run_once()
+    assert isinstance((await survivor.read("conv_1"))[-2].event, CallEnded)
+
+
+async def test_a_call_that_was_taken_over_is_never_closed(
+    survivor: EventStore, clock: FakeClock
+) -> None:
+    journal = Journal(survivor, "conv_1")
+    assert (await journal.adopt("call_1")).course is Course.GREET
+    await orphans(survivor, clock, RecordingMeter()).run_once()
+    assert kinds(await survivor.read("conv_1"))[-1] == "CallResumed"
+
+
+async def test_a_call_that_is_taken_over_between_the_looks_is_not_closed(
+    survivor: EventStore, clock: FakeClock
+) -> None:
+    journal = Journal(survivor, "conv_1")
+    looks = 0
+
+    async def bury() -> Sequence[str]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # after the state was read
+            await journal.adopt("call_1")
+        return await survivor.bury()
+
+    agent = Agent(demo_bundle(), demo_intents(), clock, lambda: True)
+    await Orphans(bury, survivor, agent, RecordingMeter()).run_once()
+    assert looks == 2
+    assert kinds(await survivor.read("conv_1"))[-1] == "CallResumed"
+
+
+async def test_a_call_that_is_taken_over_at_the_very_moment_is_either_closed_or_goes_on(
+    survivor: EventStore, clock: FakeClock
+) -> None:
+    journal = Journal(survivor, "conv_1")
+    closer = orphans(survivor, clock, RecordingMeter())
+    plan, _ = await asyncio.gather(journal.adopt("call_1"), closer.run_once())
+    log = kinds(await survivor.read("conv_1"))
+    assert ("CallResumed" in log) is (plan.course is not Course.CLOSED)
+    assert ("CallEnded" in log) is (plan.course is Course.CLOSED)
+
+
+def kinds(envelopes: Sequence[Envelope]) -> list[str]:
+    return [type(envelope.event).__name__ for envelope in envelopes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ari_app.conversation.events import CallEnded, CallerSpoke, DecisionMade
-from ari_app.ports import Exit
+from ari_app.ports import Exit, FoundCall
 from tests.unit.calls.call_story import CHANNEL, CallStory
 
 OTHER, THIRD = "caller-2", "caller-3"
@@ -17,7 +17,7 @@ async def test_a_call_too_many_goes_to_people_unanswered(story: CallStory) -> No
     await story.hears("disclosure", line=1)
     story.rings(THIRD)
     await story.eventually(lambda: THIRD in story.telephone.left)
-    assert story.telephone.left[THIRD] == (Exit.OVERLOAD, {})
+    assert story.telephone.left[THIRD] == (Exit.OVERLOAD, {"SEGUE_REASON": "full"})
     assert ("answer", THIRD) not in story.telephone.requests
     assert len(story.calls.live) == 2
 
@@ -69,7 +69,7 @@ async def test_a_call_survives_a_lost_event_stream(story: CallStory) -> None:
     story.calls.pbx_lost()
     story.says("what are your opening hours")
     await story.hears_out("offer_hours")
-    story.calls.pbx_back(frozenset({CHANNEL}))
+    story.calls.pbx_back(frozenset({CHANNEL}), [])
     story.presses("1")
     await story.hears_out("promised")
     await story.is_over()
@@ -80,7 +80,7 @@ async def test_a_call_that_ended_unheard_ends_when_the_stream_is_back(story: Cal
     story.rings()
     await story.hears("disclosure")
     story.calls.pbx_lost()
-    story.calls.pbx_back(frozenset())
+    story.calls.pbx_back(frozenset(), [])
     await story.is_over()
     (ended,) = [e for e in await story.log() if isinstance(e, CallEnded)]
     assert ended.cause == "lost while the event stream was down"
@@ -91,7 +91,10 @@ async def test_a_call_that_ended_unheard_ends_when_the_stream_is_back(story: Cal
 async def test_callers_whom_nobody_serves_go_to_the_dialplan(story: CallStory) -> None:
     story.rings()
     await story.hears("disclosure")
-    story.calls.pbx_back(frozenset({CHANNEL, "stranded-1", "stranded-2"}))
+    story.calls.pbx_back(
+        frozenset({CHANNEL, "stranded-1", "stranded-2"}),
+        [FoundCall("stranded-1"), FoundCall("stranded-2")],
+    )
     await story.eventually(lambda: len(story.telephone.left) == 2)
     assert story.telephone.left == {
         "stranded-1": (Exit.ERROR, {}),
@@ -102,7 +105,7 @@ async def test_callers_whom_nobody_serves_go_to_the_dialplan(story: CallStory) -
 
 async def test_a_caller_who_cannot_be_given_back_costs_nobody_anything(story: CallStory) -> None:
     story.telephone.gone.add("stranded")
-    story.calls.pbx_back(frozenset({"stranded"}))
+    story.calls.pbx_back(frozenset({"stranded"}), [FoundCall("stranded")])
     await story.eventually(lambda: ("leave", "stranded") in story.telephone.requests)
     story.rings()
     await story.hears("disclosure")

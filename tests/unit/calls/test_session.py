@@ -48,7 +48,7 @@ async def test_a_call_leads_to_a_text(story: CallStory) -> None:
     (promised,) = [e for e in log if isinstance(e, TextPromised)]
     assert (promised.to, promised.template) == (CALLER, "hours")
     assert [r[0] for r in story.telephone.requests] == [
-        *("answer", "connect_media"),
+        *("mark", "answer", "connect_media"),
         *("release", "leave"),
     ]
     exit, variables = story.telephone.left[CHANNEL]
@@ -68,7 +68,7 @@ async def test_the_dialplan_learns_no_word_of_the_caller(story: CallStory) -> No
 
 # -- the caller hangs up ----------------------------------------------------------------------
 
-PORT_CALLS = 24  # of a whole call
+PORT_CALLS = 26  # of a whole call
 
 
 async def test_a_whole_call_asks_its_ports_so_often(story: CallStory) -> None:
@@ -482,3 +482,97 @@ async def test_a_call_that_loses_its_sense_of_time_goes_to_the_dialplan(story: C
     await story.hears_out("disclosure", "what")
     story.detectors[0].broken = True
     await assert_the_dialplan_takes_over(story)
+
+
+# -- hearing comes back -----------------------------------------------------------------------
+
+
+async def test_a_caller_is_heard_again_when_there_is_a_recogniser_again(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.hearing_is_lost()
+    await story.hears_out("by_keys", "what")
+    await story.logged("HearingBack")
+    story.says("what are your opening hours", recogniser=1)
+    await story.hears_out("offer_hours")
+    story.says("yes please", recogniser=1)
+    await story.hears_out("promised")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.DONE
+    assert [r.closed for r in story.recognisers.opened] == [True, True]
+
+
+# -- nothing comes from the phone -------------------------------------------------------------
+
+
+async def test_a_caller_from_whom_nothing_comes_is_told_of_keys_and_then_meets_people(
+    story: CallStory,
+) -> None:
+    story.rings()
+    await story.hears("disclosure")
+    story.lines.opened[0].sink.no_audio(story.clock.monotonic())
+    await story.logged("AudioMissing")
+    await story.hears_out("disclosure", "by_keys", "what")
+    story.clock.advance(10.0)
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.ERROR
+    log = await story.log()
+    (left,) = [e for e in log if isinstance(e, CallLeft)]
+    assert left.reason == "no audio comes from the phone"
+
+
+async def test_a_caller_whose_audio_comes_late_is_heard(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.lines.opened[0].sink.no_audio(story.clock.monotonic())
+    await story.hears_out("by_keys", "what")
+    story.says("what are your opening hours")
+    await story.hears_out("offer_hours")
+    await story.logged("HearingBack")
+    story.clock.advance(5.0)
+    story.says("yes please")
+    await story.hears_out("promised")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.DONE
+
+
+async def test_a_caller_who_presses_keys_without_audio_is_not_sent_away(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.lines.opened[0].sink.no_audio(story.clock.monotonic())
+    await story.hears_out("by_keys", "what")
+    story.presses("1")
+    await story.hears("offer_hours")
+    story.clock.advance(11.0)
+    story.hears_the_end()
+    await story.a_tick_passes()
+    story.presses("1")
+    await story.hears_out("promised")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.DONE
+
+
+# -- the media leg ----------------------------------------------------------------------------
+
+
+async def test_a_call_that_loses_its_leg_gets_another_and_asks_again(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    (call,) = story.calls.live
+    story.calls.media_gone(call)
+    await story.hears_out("what")
+    assert [r[0] for r in story.telephone.requests].count("connect_media") == 2
+    story.says("what are your opening hours")
+    await story.hears_out("offer_hours")
+
+
+async def test_a_call_that_loses_leg_after_leg_goes_to_people(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    (call,) = story.calls.live
+    for _ in range(4):
+        story.calls.media_gone(call)
+    story.calls.media_gone("call_of_nobody")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.ERROR
+    assert story.nothing_is_left_open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ari_app.media.line import RtpLine, RtpLines
 from ari_app.media.rtp import RtpPacket
@@ -55,6 +55,7 @@ class Ear:
         self.frames: list[bytes] = []
         self.times: list[float] = []
         self.ended: list[float] = []
+        self.nothing: list[float] = []
         self.on_end: Callable[[], None] = lambda: None
 
     def heard(self, pcm: bytes, at: float) -> None:
@@ -65,19 +66,24 @@ class Ear:
         self.ended.append(at)
         self.on_end()
 
+    def no_audio(self, at: float) -> None:
+        self.nothing.append(at)
+
 
 class Peer:
     """Asterisk's end of the leg: a UDP socket."""
 
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.socket.bind(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self.socket.getsockname()
+        self.socket.bind((host, 0))
+        self.address: tuple[str, int] = self.socket.getsockname()[:2]
 
     def send(self, line: RtpLine, packet: RtpPacket | bytes) -> None:
         data = packet if isinstance(packet, bytes) else packet.serialize()
-        self.socket.sendto(data, ("127.0.0.1", line.port))
+        self.socket.sendto(data, (self.host, line.port))
 
     async def receive(self) -> RtpPacket:
         async with asyncio.timeout(PATIENCE):
@@ -102,14 +108,15 @@ async def eventually(condition: Callable[[], object]) -> None:
 class LineStory:
     """Given a line that is connected to a peer."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", sources: Sequence[str] = ()) -> None:
         self.clock = FakeClock()
         self.meter = Counts()
         self.ear = Ear()
-        self.peer = Peer()
+        self.peer = Peer("::1" if ":" in host else "127.0.0.1")
         self.strangers: list[Peer] = []
         # A range of one port, the kernel's choice, so that tests run side by side.
-        self.lines = RtpLines("127.0.0.1", "127.0.0.1", free_range(), self.meter, self.clock)
+        advertise = self.peer.host
+        self.lines = RtpLines(host, advertise, free_range(), self.meter, self.clock, sources)
         self.line: RtpLine
 
     async def open(self, media_format: str = "ulaw", *, connected: bool = True) -> RtpLine:
@@ -118,8 +125,8 @@ class LineStory:
             self.line.connect(self.peer.address)
         return self.line
 
-    def stranger(self) -> Peer:
-        self.strangers.append(Peer())
+    def stranger(self, host: str = "127.0.0.1") -> Peer:
+        self.strangers.append(Peer(host))
         return self.strangers[-1]
 
     async def beat(self) -> RtpPacket:

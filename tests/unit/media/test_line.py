@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from ari_app.errors import Unavailable
 from ari_app.media import g711
-from ari_app.media.line import RtpLines
+from ari_app.media.line import RtpLine, RtpLines
 from ari_app.media.rtp import RtpPacket
 from tests.unit.media.line_story import Counts, Ear, FakeClock, LineStory, eventually, free_range
 
@@ -33,6 +34,11 @@ def ulaw(sequence: int, octet: int = 0x80, *, ssrc: int = 7, size: int = 160) ->
 def slin16(sequence: int, sample: int) -> RtpPacket:
     payload = np.full(320, sample, ">i2").tobytes()
     return RtpPacket(118, sequence, sequence * 320, 7, payload)
+
+
+async def settled(line: RtpLine) -> None:
+    """Return when the line has read all that was sent to it."""
+    await eventually(lambda: not select.select([line._socket], [], [], 0)[0])
 
 
 # -- in --------------------------------------------------------------------------------------
@@ -66,13 +72,23 @@ async def test_packets_of_30_ms_are_joined_into_frames_of_20_ms(story: LineStory
     assert [len(pcm) for pcm in await story.heard(3)] == [320, 320, 320]
 
 
-async def test_a_lost_packet_is_heard_as_silence_of_its_length(story: LineStory) -> None:
+async def test_a_lost_packet_is_heard_as_the_sound_before_it_going_on(story: LineStory) -> None:
     line = await story.open()
-    for n in (1, 3, 4, 5, 6):
-        story.peer.send(line, ulaw(n))
-    frames = await story.heard(6)
-    assert [pcm == bytes(320) for pcm in frames] == [False, True, False, False, False, False]
-    assert line.statistics()["lost"] == 1
+    sound = g711.ulaw_encode(
+        (6000 * np.sin(2 * np.pi * 200 * np.arange(160 * 8) / 8000)).astype(np.int16)
+    )
+    for n in (0, 1, 2, 3, 5, 6):
+        chunk = sound[n * 160 : (n + 1) * 160]
+        story.peer.send(line, RtpPacket(0, n, n * 160, 7, chunk))
+    await eventually(lambda: line.statistics()["received"] == 6)
+    for _ in range(3):
+        await story.beat()
+    frames = await story.heard(7)
+    heard = np.frombuffer(b"".join(frames[:7]), np.int16).astype(float)
+    said = g711.ulaw_decode(sound[: 7 * 160]).astype(float)
+    assert np.abs(heard - said).max() < 1500
+    statistics = line.statistics()
+    assert (statistics["lost"], statistics["concealed_ms"]) == (1, 20)
 
 
 async def test_a_packet_that_waits_in_vain_for_its_predecessor_is_heard_soon(
@@ -110,7 +126,8 @@ async def test_nobody_is_heard_before_the_peer_is_known(story: LineStory) -> Non
         (b"\x80\x00\x00", "malformed"),
         (b"GET / HTTP/1.1\r\n\r\n", "malformed"),
         (RtpPacket(118, 1, 1, 7, bytes(640)).serialize(), "payload_type"),
-        (RtpPacket(13, 1, 1, 7, b"\x40").serialize(), "payload_type"),
+        (RtpPacket(101, 1, 1, 7, b"\x01\x0a\x00\xa0").serialize(), "payload_type"),
+        (RtpPacket(13, 1, 1, 7, b"").serialize(), "size"),
         (RtpPacket(0, 1, 1, 7, b"").serialize(), "size"),
         (RtpPacket(0, 1, 1, 7, bytes(1400)).serialize(), "size"),
         (RtpPacket(0, 1, 1, 7, bytes(9000)).serialize(), "size"),
@@ -136,8 +153,25 @@ async def test_another_source_is_refused_while_the_first_still_speaks(story: Lin
     line = await story.open()
     story.peer.send(line, ulaw(1, ssrc=7))
     story.peer.send(line, ulaw(900, ssrc=8))
+    story.peer.send(line, ulaw(2, ssrc=7))
     await eventually(lambda: story.meter.rejected("ssrc") == 1)
-    assert len(story.ear.frames) == 1
+    assert len(await story.heard(2)) == 2
+
+
+async def test_after_a_transfer_the_first_words_of_the_new_source_are_not_lost(
+    story: LineStory,
+) -> None:
+    line = await story.open()
+    story.peer.send(line, ulaw(1, ssrc=7))
+    await story.heard(1)
+    for n in range(5):
+        story.clock.advance(0.02)
+        story.peer.send(line, ulaw(40000 + n, n, ssrc=8))
+        await settled(line)
+    frames = await story.heard(6)
+    assert frames[1:] == [g711.ulaw_decode(bytes([n]) * 160).tobytes() for n in range(5)]
+    assert line.statistics()["sources"] == 1
+    assert "refused_ssrc" not in line.statistics()
 
 
 async def test_another_source_is_believed_when_the_first_has_gone_silent(
@@ -159,6 +193,156 @@ async def test_silence_that_nobody_sends_is_heard_as_it_passes(story: LineStory)
         await story.beat()
     await eventually(lambda: len(story.ear.frames) >= 4)
     assert set(story.ear.frames[1:]) == {bytes(320)}
+
+
+async def test_comfort_noise_is_heard_as_loud_as_the_other_side_says(story: LineStory) -> None:
+    line = await story.open()
+    story.peer.send(line, ulaw(1))
+    story.peer.send(line, RtpPacket(13, 2, 320, 7, b"\x32"))  # -50 dBov
+    story.peer.send(line, RtpPacket(0, 3, 320 + 1600, 7, b"\x80" * 160))
+    frames = await story.heard(12)
+    noise = np.frombuffer(b"".join(frames[1:11]), np.int16).astype(float)
+    assert 20 * np.log10(np.sqrt(np.mean(noise**2)) / 32767) == pytest.approx(-50, abs=1)
+    assert line.statistics()["concealed_ms"] == 0
+    assert line.statistics()["silent_ms"] == 200
+
+
+async def test_rtcp_on_the_same_port_is_counted_and_ignored(story: LineStory) -> None:
+    line = await story.open()
+    story.peer.send(line, b"\x80\xc8\x00\x06" + bytes(24))
+    story.peer.send(line, b"\x81\xc9")
+    await eventually(lambda: line.statistics().get("rtcp") == 2)
+    assert line.statistics()["refused"] == 0
+
+
+# -- a line on which nothing comes -----------------------------------------------------------
+
+
+async def test_a_line_on_which_nothing_comes_in_two_seconds_says_so_once(
+    story: LineStory,
+) -> None:
+    await story.open()
+    for _ in range(99):
+        await story.beat()
+    assert story.ear.nothing == []
+    for _ in range(3):
+        await story.beat()
+    assert len(story.ear.nothing) == 1
+    for _ in range(200):
+        await story.beat()
+    assert len(story.ear.nothing) == 1
+
+
+async def test_a_line_that_was_heard_is_not_missed_when_it_falls_silent(story: LineStory) -> None:
+    line = await story.open()
+    story.peer.send(line, ulaw(1))
+    await story.heard(1)
+    for _ in range(110):
+        await story.beat()
+    assert story.ear.nothing == []
+
+
+async def test_strangers_are_no_audio(story: LineStory) -> None:
+    line = await story.open()
+    story.stranger().send(line, ulaw(1))
+    await eventually(lambda: story.meter.rejected("source") == 1)
+    story.clock.advance(2.0)
+    await eventually(lambda: story.ear.nothing)
+
+
+async def test_a_new_leg_is_waited_for_anew(story: LineStory) -> None:
+    line = await story.open()
+    story.peer.send(line, ulaw(1))
+    await story.heard(1)
+    line.connect(story.stranger().address)
+    story.clock.advance(2.02)
+    await eventually(lambda: story.ear.nothing)
+
+
+# -- another address -------------------------------------------------------------------------
+
+
+async def test_another_port_is_believed_once_the_old_one_was_silent_and_it_has_proved_itself(
+    story: LineStory,
+) -> None:
+    line = await story.open()
+    moved = story.stranger()
+    story.peer.send(line, ulaw(1))
+    await story.heard(1)
+    story.clock.advance(2.0)
+    for n in range(5):
+        moved.send(line, ulaw(700 + n, 0x01, ssrc=9))
+    assert (await story.heard(2))[1] == g711.ulaw_decode(b"\x01" * 160).tobytes()
+    story.clock.advance(0.02)
+    assert (await moved.receive()).payload == SILENCE
+    statistics = line.statistics()
+    assert (statistics["relearned"], statistics["refused_source"]) == (1, 4)
+
+
+@pytest.mark.parametrize(("sources", "relearned"), [((), 0), (("127.0.0.0/8",), 1)])
+async def test_another_host_is_believed_only_in_a_network_that_may_speak(
+    sources: tuple[str, ...], relearned: int
+) -> None:
+    story = LineStory(sources=sources)
+    line = await story.open()
+    story.clock.advance(3.0)
+    other = story.stranger("127.0.0.2")
+    for n in range(5):
+        other.socket.sendto(ulaw(n).serialize(), ("127.0.0.1", line.port))
+    await eventually(lambda: line.statistics()["refused"] + len(story.ear.frames) > 4)
+    assert line.statistics().get("relearned", 0) == relearned
+    await story.aclose()
+
+
+# -- a flood ---------------------------------------------------------------------------------
+
+
+async def test_a_flood_by_strangers_is_left_to_the_kernel_and_looked_at_each_second(
+    story: LineStory,
+) -> None:
+    line = await story.open()
+    stranger = story.stranger()
+    story.peer.send(line, ulaw(1))
+    await story.heard(1)
+    for _ in range(100):
+        stranger.send(line, b"\xff")
+        await settled(line)
+    assert line.statistics()["shielded"] == 1
+    stranger.send(line, b"\xff")
+    story.peer.send(line, ulaw(2))
+    await story.heard(2)
+    assert story.meter.rejected("source") == 100
+    for n in range(52):
+        await story.beat()
+        story.peer.send(line, ulaw(3 + n))
+        await settled(line)
+    stranger.send(line, b"\xff")
+    await eventually(lambda: story.meter.rejected("source") == 101)
+
+
+# -- IPv6 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+async def test_both_ways_over_ipv6(host: str) -> None:
+    story = LineStory(host)
+    line = await story.open()
+    story.peer.send(line, ulaw(1))
+    await story.heard(1)
+    assert (await story.beat()).payload == SILENCE
+    await story.aclose()
+
+
+async def test_a_peer_of_ipv4_on_a_line_that_listens_on_everything() -> None:
+    story = LineStory("::")
+    peer = story.stranger()
+    line = await story.open(connected=False)
+    line.connect(peer.address)
+    peer.send(line, ulaw(1))
+    await story.heard(1)
+    story.clock.advance(0.02)
+    assert (await peer.receive()).payload == SILENCE
+    await story.aclose()
 
 
 # -- out -------------------------------------------------------------------------------------
@@ -310,6 +494,14 @@ async def test_asterisk_is_told_the_advertised_host() -> None:
     line = await lines.open(Ear(), "ulaw")
     assert line.host == "192.0.2.7"
     await line.aclose()
+
+
+async def test_an_address_that_nobody_can_send_to_is_refused() -> None:
+    with pytest.raises(ValueError, match="set advertise"):
+        RtpLines("0.0.0.0", "0.0.0.0", free_range(), Counts(), FakeClock())
+    with pytest.raises(ValueError, match="does not appear to be"):
+        RtpLines("127.0.0.1", "127.0.0.1", free_range(), Counts(), FakeClock(), ["asterisk"])
+    RtpLines("0.0.0.0", "media.example", free_range(), Counts(), FakeClock())
 
 
 async def test_when_every_port_is_taken_the_error_says_so_and_a_freed_one_is_found() -> None:

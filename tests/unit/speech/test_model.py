@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from ari_app.errors import ModelUnavailable
-from ari_app.speech.model import load_model_facts, mini_model_path
+from ari_app.speech.model import (
+    load_model_facts,
+    mini_model_path,
+    why_unusable,
+    write_sums,
+)
 
 
 @pytest.fixture
@@ -52,6 +57,11 @@ def lose(name: str) -> Callable[[Path], None]:
 
 def escape(model: Path) -> None:
     (model / "SHA256SUMS").write_text("0" * 64 + "  ../../etc/passwd\n")
+
+
+def half_a_manifest(model: Path) -> None:
+    lines = (model / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (model / "SHA256SUMS").write_text("".join(line for line in lines if "mfcc" not in line))
 
 
 def half_an_ivector(model: Path) -> None:
@@ -99,6 +109,8 @@ def test_every_file_of_the_mini_model_that_libvosk_reads_has_a_checksum() -> Non
         (append("conf/mfcc.conf", "--sample-frequency=often\n"), "audio at often Hz"),
         (flip_a_byte, r"damaged am/final.mdl \(checksum\)"),
         (escape, "damaged SHA256SUMS"),
+        (half_a_manifest, "no checksum of conf/mfcc.conf in SHA256SUMS"),
+        (rewrite("SHA256SUMS", b"x" * (1 << 21)), "too long"),
         (half_an_ivector, "lacks ivector/final.ie"),
     ],
 )
@@ -145,9 +157,56 @@ def test_a_graph_cut_inside_its_words_is_refused(model: Path) -> None:
 
 
 def test_a_manifest_in_the_form_of_sha256sum_binary_mode_is_read(model: Path) -> None:
-    digest = hashlib.sha256((model / "am/final.mdl").read_bytes()).hexdigest()
-    (model / "SHA256SUMS").write_text(f"{digest} *am/final.mdl\n")
-    assert load_model_facts(model).dynamic
+    (model / "SHA256SUMS").unlink()
+    lines = []
+    for path in sorted(model.rglob("*.*")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        lines.append(f"{digest} *{path.relative_to(model)}\n")
+    (model / "SHA256SUMS").write_text("".join(lines))
+    assert load_model_facts(model).has_sums
+
+
+def test_a_model_without_a_manifest_is_taken_and_known_to_be_unchecked(model: Path) -> None:
+    without_sums(model)
+    assert not load_model_facts(model).has_sums
+    assert load_model_facts(mini_model_path()).has_sums
+
+
+def test_the_checksums_that_we_write_are_read_and_find_a_wrong_byte(model: Path) -> None:
+    without_sums(model)
+    write_sums(model)
+    assert load_model_facts(model).has_sums
+    write_sums(model)
+    assert load_model_facts(model).has_sums
+    flip_a_byte(model)
+    with pytest.raises(ModelUnavailable, match=r"damaged am/final.mdl \(checksum\)"):
+        load_model_facts(model)
+
+
+def test_nothing_is_wrong_with_a_model_that_is_as_it_was(model: Path) -> None:
+    facts = load_model_facts(model)
+    assert why_unusable(facts, thoroughly=False) == why_unusable(facts, thoroughly=True) == ""
+
+
+def test_a_model_that_has_gone_since_the_start_is_said_by_name(model: Path) -> None:
+    facts = load_model_facts(model)
+    (model / "graph/Gr.fst").unlink()
+    assert "lacks graph/Gr.fst" in why_unusable(facts, thoroughly=False)
+    shutil.rmtree(model)
+    assert f"no Vosk model at {model}" in why_unusable(facts, thoroughly=False)
+
+
+def test_a_model_that_was_damaged_since_the_start_is_found_by_a_thorough_look(model: Path) -> None:
+    facts = load_model_facts(model)
+    flip_a_byte(model)
+    assert why_unusable(facts, thoroughly=False) == ""
+    assert "damaged am/final.mdl" in why_unusable(facts, thoroughly=True)
+
+
+def test_another_model_in_the_same_place_is_not_taken_for_the_first(model: Path) -> None:
+    facts = load_model_facts(model)
+    append("conf/mfcc.conf", "--sample-frequency=16000\n")(model)
+    assert "another one" in why_unusable(facts, thoroughly=True)
 
 
 def fst_with_words(*words: str) -> bytes:

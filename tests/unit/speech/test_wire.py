@@ -1,6 +1,7 @@
 """The worker's protocol: what goes in comes out, however it is cut."""
 
 import contextlib
+import math
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,18 @@ from ari_app.speech import wire
 
 numbers = st.integers(0, 2**32 - 1)
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
-times = st.floats(0, 1e6)
-words = st.builds(Word, texts, times, times, st.floats(0, 1))
+times = st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)).map(sorted)
+words = st.builds(
+    lambda text, span, confidence: Word(text, span[0], span[1], confidence),
+    *(texts, times, st.floats(0, 1)),
+)
+# As the service has checked them: not empty, on one line.
+phrases = st.lists(st.text("abc de", min_size=1, max_size=9), max_size=4).map(tuple)
 messages: st.SearchStrategy[wire.Message] = st.one_of(
     st.builds(wire.Open, numbers),
     st.builds(wire.Audio, numbers, st.binary(max_size=400)),
     st.builds(wire.Finish, numbers),
+    st.builds(wire.Expect, numbers, phrases),
     st.builds(wire.Close, numbers),
     st.just(wire.Probe()),
     st.just(wire.Alive()),
@@ -63,3 +70,20 @@ def test_a_message_that_claims_to_be_huge_is_refused_before_it_is_collected() ->
 def test_a_message_that_is_too_long_is_not_encoded() -> None:
     with pytest.raises(ValueError, match="longer than"):
         wire.encode(wire.Audio(1, bytes(wire.LONGEST)))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        Word("yes", -1.0, 1.0, 0.5),
+        Word("yes", 2.0, 1.0, 0.5),
+        Word("yes", 0.0, math.inf, 0.5),
+        Word("yes", math.nan, 1.0, 0.5),
+        Word("yes", 0.0, 1.0, math.nan),
+        Word("yes", 0.0, 1.0, 1.5),
+        Word("yes", 0.0, 1.0, -0.5),
+    ],
+)
+def test_a_word_at_no_time_or_of_no_confidence_is_refused(lie: Word) -> None:
+    with pytest.raises(wire.Malformed):
+        list(wire.Messages().feed(wire.encode(wire.Final(1, (lie,)))))

@@ -1,0 +1,31 @@
+"""What the service watches itself by: its loop, and synthetic calls."""
+
+from __future__ import annotations
+
+from ari_app.agent.turn import Agent
+from ari_app.config import Settings
+from ari_app.phone.probe import Probe, Script
+from ari_app.ports import Clock, Meter
+from ari_app.speech.voice import EspeakVoice
+from ari_app.store.store import EventStore
+
+
+def probe(
+    settings: Settings,
+    agent: Agent,
+    voice: EspeakVoice,
+    store: EventStore,
+    key: bytes,
+    clock: Clock,
+    meter: Meter,
+) -> Probe | None:
+    """The synthetic calls that the settings want; SettingsError if they would lead to a text."""
+    wanted = settings.probe
+    if not wanted.every:
+        return None
+    script = Script(
+        wanted.sip, wanted.number, wanted.caller, wanted.say, wanted.voice, limit=wanted.limit
+    )
+    made = Probe(script, agent, voice, voice.espeak, store, script.subject(key), clock, meter)
+    made.rehearsed()
+    return made

@@ -1,0 +1,30 @@
+"""What every call works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ari_app.agent.turn import Agent
+from ari_app.ports import Clock, Lines, Meter, Recognisers, Store, Telephone, Voice
+from ari_app.projections.persons import Persons
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What every call works with."""
+
+    telephone: Telephone
+    lines: Lines
+    recognisers: Recognisers
+    voice: Voice
+    agent: Agent
+    store: Store
+    persons: Persons
+    clock: Clock
+    meter: Meter
+    subject_key: bytes
+    region: str | None  # how national numbers of callers are read
+    no_input: float  # seconds of silence that are an answer
+    #: A line's statistics, with what the PBX says of the trunk beside them.
+    with_trunk: Callable[[Mapping[str, int], Mapping[str, object]], dict[str, int]]
