@@ -18,6 +18,7 @@ from ari_app.conversation.events import (
     CallerSpoke,
     CallLeft,
     CallReceived,
+    CallResumed,
     ConsentGiven,
     ConsentRefused,
     ConversationOpened,
@@ -228,7 +229,7 @@ def _told(row: ConversationRow, event: Event, at: int) -> dict[str, Any]:
                 "language": plain(language),
                 "unanswered": 1,
             }
-        case CallAnswered(call=call):
+        case CallAnswered(call=call) | CallResumed(call=call):
             return {"on_the_line": plain(call), "channels": _with(row.channels, "voice")}
         case CallerSpoke() | KeyPressed():
             return {"turns": row.turns + 1}

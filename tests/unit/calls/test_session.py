@@ -49,7 +49,7 @@ async def test_a_call_leads_to_a_text(story: CallStory) -> None:
     assert (promised.to, promised.template) == (CALLER, "hours")
     assert [r[0] for r in story.telephone.requests] == [
         *("mark", "answer", "connect_media"),
-        *("release", "leave"),
+        *("trunk_audio", "release", "leave"),
     ]
     exit, variables = story.telephone.left[CHANNEL]
     assert exit is Exit.DONE
