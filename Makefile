@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-capacity sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-smpp bench-capacity sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -68,6 +68,9 @@ fuzz: setup ## feed bytes to everything that reads them; SECONDS=60 TARGETS="smp
 
 soak: setup ## mixed calls for half an hour: memory, files, tasks and orphans stay flat; MINUTES=30
 	@$(BIN)/segue bench soak --minutes $(or $(MINUTES),30)
+
+bench-smpp: setup ## the SMPP client and the whole way of a text, against node-smpp, smpplib and aiosmpplib
+	@$(BIN)/python -m tests.bench.smpp
 
 bench-capacity: setup ## how many calls this machine carries, and what one costs
 	@$(BIN)/segue bench capacity

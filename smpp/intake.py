@@ -81,7 +81,7 @@ class Intake:
             await self._work.wait()
             self._work.clear()
             while self._waiting:
-                deadline, batch = self._waiting.popleft()
+                deadline, batch = self._next()
                 try:
                     statuses = await self._store(batch, deadline)
                     if statuses is None:
@@ -91,6 +91,15 @@ class Intake:
                 finally:
                     self.in_hand -= len(batch)
                 self._progress()
+
+    def _next(self) -> tuple[float, list[DeliverSm]]:
+        """What came in several reads while the last was stored is one batch, if it fits."""
+        deadline, batch = self._waiting.popleft()
+        if self._waiting and len(batch) + len(self._waiting[0][1]) <= self._batch:
+            batch = list(batch)
+            while self._waiting and len(batch) + len(self._waiting[0][1]) <= self._batch:
+                batch += self._waiting.popleft()[1]
+        return deadline, batch
 
     async def _store(self, batch: Sequence[DeliverSm], deadline: float) -> Sequence[int] | None:
         """The status of each; None if all are stored."""

@@ -34,6 +34,12 @@ _FIELD = re.compile(
     rf"(?!{_NAME})({_VALUE})"
 )
 _TEXT = re.compile(r"(?<![a-z])text\s*[:=]")
+# As appendix B writes it, and most SMSCs do.
+_PLAIN = re.compile(
+    rb"id:([A-Za-z0-9_-]{1,65}) sub:[0-9]{3} dlvrd:[0-9]{3} "
+    rb"submit date:([0-9]{10,14}) done date:([0-9]{10,14}) "
+    rb"stat:([A-Z]{5,10}) err:([A-Za-z0-9]{1,20})(?: [Tt]ext:|\Z)"
+)
 _STATE_WORD = re.compile(r"\w{1,20}", re.ASCII)
 _ERROR = re.compile(r"[\w.+-]{1,20}", re.ASCII)
 _DATE = re.compile(r"(?:[0-9]{10}|[0-9]{12}|[0-9]{14})\b")
@@ -106,6 +112,10 @@ def parse(pdu: Delivery) -> Receipt:
 def _fields(pdu: Delivery) -> dict[str, str]:
     """What the text says, by the first two letters of its name; what is said first counts."""
     octets = pdu.octets
+    plain = _PLAIN.match(octets) if not pdu.esm_class & EsmClass.UDHI else None
+    if plain is not None:
+        id, submitted, done, state, error = [value.decode("ascii") for value in plain.groups()]
+        return {"id": id, "su": submitted, "do": done, "st": state, "er": error}
     if pdu.esm_class & EsmClass.UDHI and octets and octets[0] < len(octets):
         octets = octets[1 + octets[0] :]
     # Appendix B is ASCII. As ASCII it is sent under every data_coding, except in UCS-2, which some

@@ -119,6 +119,14 @@ class Routing:
             rivals.append(offer)
             self._carriers.add(offer.carrier)
 
+    @property
+    def digits(self) -> int | None:
+        """How many characters of a number decide on its route; None if chance does as well."""
+        for rivals in self._offers.values():
+            if len({rival.cost for rival in rivals}) < len(rivals):
+                return None
+        return max((len(prefix) for prefix in self._offers), default=0)
+
     def route(self, number: str, health: Mapping[str, Health], chance: float = 0.0) -> Route:
         """The carriers for an E.164 number; `chance` (0 to 1) decides between equal offers.
 

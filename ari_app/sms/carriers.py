@@ -97,15 +97,23 @@ class Carriers:
 
     def send_many(self, texts: Sequence[OutgoingText], told: Outcomes) -> None:
         """See the port `BatchGateway`."""
-        health = self._health()
+        health, digits = self._health(), self._routing.digits
+        routes: dict[str, Route] = {}
         shares: dict[str, list[OutgoingText]] = {}
         refused: list[Outcome] = []
         for text in texts:
-            try:
-                route = self._routing.route(text.to.value, health, self._chance())
-            except NoRoute as error:
-                refused.append(Outcome(text.message, _unrouted(error)))
-                continue
+            number = text.to.value
+            # Numbers that begin alike go the same way, unless chance shares them out.
+            alike = number if digits is None else number[:digits]
+            route = routes.get(alike)
+            if route is None:
+                try:
+                    route = self._routing.route(number, health, self._chance())
+                except NoRoute as error:
+                    refused.append(Outcome(text.message, _unrouted(error)))
+                    continue
+                if digits is not None:
+                    routes[alike] = route
             shares.setdefault(route.carrier, []).append(text)
         for carrier, share in shares.items():
             self._gateways[carrier].send_many(share, self._felt(carrier, told))

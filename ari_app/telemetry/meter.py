@@ -42,6 +42,8 @@ class PrometheusMeter:
         self._registry = CollectorRegistry()
         self._declared: dict[str, Counter | Gauge | Histogram] = {}
         self._series: dict[str, set[tuple[str, ...]]] = {}
+        # What was found before, by name, kind and labels as they were given.
+        self._known: dict[tuple[object, ...], Counter | Gauge | Histogram] = {}
         self._complained: set[str] = set()
         self._server: tuple[WSGIServer, threading.Thread] | None = None
 
@@ -84,6 +86,15 @@ class PrometheusMeter:
             await asyncio.to_thread(thread.join)
 
     def _find(
+        self, name: str, kind: Kind, labels: dict[str, str]
+    ) -> Counter | Gauge | Histogram | None:
+        key = (name, kind, *labels.items())
+        known = self._known.get(key)
+        if known is None and (found := self._declared_as(name, kind, labels)) is not None:
+            known = self._known[key] = found
+        return known
+
+    def _declared_as(
         self, name: str, kind: Kind, labels: dict[str, str]
     ) -> Counter | Gauge | Histogram | None:
         metric = METRICS.get(name)

@@ -203,3 +203,18 @@ def test_any_octets_are_read_or_refused_and_what_is_read_is_bounded(
     assert read.id.isprintable()
     assert 0 < len(read.state) <= 20
     assert len(read.error) <= 20
+
+
+@pytest.mark.parametrize("text", [" text:", " Text:hello stat:EXPIRED", ""])
+@pytest.mark.parametrize("id", ["0", "7", "ABCdef-12_3", "9" * 65])
+def test_what_is_written_as_appendix_b_has_it_is_read_as_anything_else_is(
+    id: str, text: str
+) -> None:
+    said = (
+        f"id:{id} sub:001 dlvrd:001 submit date:2611211200 done date:261121120005 "
+        f"stat:DELIVRD err:00A{text}"
+    )
+    plain = parse(DeliverSm(esm_class=4, short_message=said.encode()))
+    # A space more, and it is not what appendix B has.
+    other = parse(DeliverSm(esm_class=4, short_message=said.replace(" sub", "  sub").encode()))
+    assert plain == other == Receipt(id, "DELIVRD", "00A", "2611211200", "261121120005")

@@ -223,3 +223,11 @@ def test_a_clock_that_goes_back_does_not_make_the_past_count_for_more() -> None:
 
 def test_up_is_told_by_the_pool() -> None:
     assert not Pulse().health(up=False, now=0.0).up
+
+
+def test_so_many_digits_decide_on_a_route_unless_chance_does() -> None:
+    assert Routing([Offer(carrier="a")]).digits == 0
+    assert Routing([Offer(carrier="a"), Offer(carrier="b", prefix="+336")]).digits == 4
+    rivals = [Offer(carrier="a", cost=Decimal(1)), Offer(carrier="b", cost=Decimal(1))]
+    assert Routing(rivals).digits is None
+    assert Routing([rivals[0], Offer(carrier="b", cost=Decimal(2))]).digits == 0
