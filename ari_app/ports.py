@@ -746,8 +746,8 @@ class Store(Protocol):
     async def give_id_rule(self, carrier: str, rule: IdRule | None) -> None:
         """So the carrier writes ids, whatever was learned; None: go by what is learned."""
 
-    async def due_timers(self, now: int, limit: int = 50) -> list[Timer]:
-        """Timers that are due."""
+    async def due_timers(self, now: int, limit: int = 50, *, kind: str = "") -> list[Timer]:
+        """Timers that are due, of one kind or of all."""
 
     async def drop_timer(self, id: str) -> None:
         """Forget a timer: it has fired or is not needed any more."""

@@ -44,14 +44,13 @@ class Overdue:
 
     async def run_once(self, fence: Fence | None = None) -> None:
         """Look at what is due now; with several workers, under a lease."""
-        while True:
-            timers = await self._store.due_timers(self._clock.now(), _PAGE)
-            ours = [timer for timer in timers if timer.kind in (KIND, RECONCILE)]
-            for timer in ours:
-                await self._fire(timer, fence)
-            # Timers of others stay, and a page of nothing else would come again for ever.
-            if len(timers) < _PAGE or not ours:
-                return
+        for kind in (KIND, RECONCILE):
+            while True:
+                timers = await self._store.due_timers(self._clock.now(), _PAGE, kind=kind)
+                for timer in timers:
+                    await self._fire(timer, fence)
+                if len(timers) < _PAGE:
+                    break
 
     async def _fire(self, timer: Timer, fence: Fence | None) -> None:
         id = timer.id.split(":")[1]

@@ -71,6 +71,9 @@ _ADVANCE = """
 _MARK = "SELECT value FROM meta WHERE key = 'installation'"
 _SET_MARK = "INSERT INTO meta (key, value) VALUES ('installation', ?) ON CONFLICT DO NOTHING"
 _DUE = "SELECT id, stream, kind, due FROM timer WHERE due <= ? ORDER BY due, id LIMIT ?"
+_DUE_KIND = """
+    SELECT id, stream, kind, due FROM timer WHERE due <= ? AND kind = ?
+    ORDER BY due, id LIMIT ?"""
 
 
 class EventStore:
@@ -400,9 +403,17 @@ class EventStore:
 
     # -- timers -------------------------------------------------------------------------------
 
-    async def due_timers(self, now: int, limit: int = 50) -> list[Timer]:
+    async def due_timers(self, now: int, limit: int = 50, *, kind: str = "") -> list[Timer]:
         """See the port."""
-        return await self._read(lambda link: [Timer(*row) for row in link.rows(_DUE, (now, limit))])
+
+        def query(link: Link) -> list[Timer]:
+            if kind:
+                rows = link.rows(_DUE_KIND, (now, kind, limit))
+            else:
+                rows = link.rows(_DUE, (now, limit))
+            return [Timer(*row) for row in rows]
+
+        return await self._read(query)
 
     async def drop_timer(self, id: str) -> None:
         """See the port."""

@@ -389,6 +389,8 @@ async def test_timers_are_due_in_order_until_they_are_dropped(store: EventStore)
     assert await store.due_timers(NOON + 1) == [soon]
     assert await store.due_timers(NOON + 2) == [soon, late]
     assert await store.due_timers(NOON + 2, limit=1) == [soon]
+    assert await store.due_timers(NOON + 2, kind=soon.kind) == [soon, late]
+    assert await store.due_timers(NOON + 2, kind="another") == []
     await store.drop_timer("receipt:a")
     await store.drop_timer("receipt:a")
     assert await store.due_timers(NOON + 2) == [late]

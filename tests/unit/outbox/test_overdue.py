@@ -89,3 +89,11 @@ async def test_timers_of_others_are_left_alone(story: Story) -> None:
     story.clock.advance(60)
     await story.overdue.run_once()
     assert await story.store.due_timers(story.clock.now()) == [other]
+
+
+async def test_many_timers_of_others_keep_nobody_waiting(story: Story) -> None:
+    others = [Timer(f"wake:{n}", "conv_1", "wake", 1) for n in range(300)]
+    await story.store.append("conv_1", [], timers=others)
+    story.clock.advance(60)
+    await story.overdue.run_once()
+    assert await story.told() == [ReceiptOverdue(message="msg_1", state="submitted")]
