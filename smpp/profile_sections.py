@@ -30,23 +30,6 @@ class TlsVersion(Enum):
     TLS_1_3 = "1.3"
 
 
-class ReceiptSource(Enum):
-    """Where a carrier's receipts say what they say."""
-
-    BOTH = "both"  #: TLVs first, then the text
-    TLV = "tlv"  #: the text is for people only
-    TEXT = "text"  #: the TLVs are wrong
-
-
-class ReceiptDates(Enum):
-    """How a receipt writes its dates; appendix B says the first."""
-
-    TEN = "YYMMDDhhmm"
-    TWELVE = "YYMMDDhhmmss"
-    FOURTEEN = "YYYYMMDDhhmmss"
-    ANY = "any"  #: by the number of digits
-
-
 class Meaning(Enum):
     """What a refusal of submit_sm asks of us."""
 
@@ -229,15 +212,6 @@ class Receipts(Section):
         None,
         kinds.choice_or("learned", IdRule),
         "how a receipt writes the id of its submit_sm_resp",
-    )
-    source: ReceiptSource = key(
-        ReceiptSource.BOTH, kinds.choice(ReceiptSource), "where id and state are read"
-    )
-    dates: ReceiptDates = key(ReceiptDates.ANY, kinds.choice(ReceiptDates), "form of the dates")
-    utc_offset: str = key(
-        "+00:00",
-        kinds.word(r"[+-](0[0-9]|1[0-4]):[0-5][0-9]", "an offset such as +02:00"),
-        "time zone of the dates",
     )
 
 

@@ -22,8 +22,6 @@ from smpp.profile_sections import (
     Binds,
     Meaning,
     Mode,
-    ReceiptDates,
-    ReceiptSource,
     Reconnect,
     Session,
     Statuses,
@@ -146,9 +144,6 @@ def test_everything_can_be_said_otherwise() -> None:
         replace = true
         [receipts]
         id_rule = "receipt_decimal"
-        source = "tlv"
-        dates = "YYMMDDhhmmss"
-        utc_offset = "-03:30"
         """
     )
     assert profile.hosts == (
@@ -190,9 +185,6 @@ def test_everything_can_be_said_otherwise() -> None:
         replace=True,
     )
     assert profile.receipts.id_rule is IdRule.RECEIPT_DECIMAL
-    assert profile.receipts.source is ReceiptSource.TLV
-    assert profile.receipts.dates is ReceiptDates.TWELVE
-    assert profile.receipts.utc_offset == "-03:30"
 
 
 def test_tlvs_are_written_as_strings_octets_or_hexadecimal() -> None:
@@ -315,8 +307,6 @@ def test_a_file_is_read_with_its_paths_seen_from_its_folder(tmp_path: Path) -> N
         ("[submit]\nvalidity = 59", "submit.validity is 59.0; allowed: seconds from 60 to 267840"),
         ("[submit]\nregistered_delivery = 32", "submit.registered_delivery is 32; allowed: a wh"),
         ("[receipts]\nid_rule = 'hex'", 'receipts.id_rule is \'hex\'; allowed: "learned", "sa'),
-        ("[receipts]\ndates = 'iso'", 'receipts.dates is \'iso\'; allowed: "YYMMDDhhmm", "YYMM'),
-        ("[receipts]\nutc_offset = '2'", "receipts.utc_offset is '2'; allowed: an offset such as"),
         ("[statuses]\nthrottled = [0]", "statuses.throttled is frozenset({0}); allowed: a list"),
         ("[statuses]\nthrottled = [[1]]", "statuses.throttled is [[1]]; allowed: a list of comm"),
         ("[statuses]\nthrottled = [true]", "statuses.throttled is frozenset({True}); allowed: a"),
