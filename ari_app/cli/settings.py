@@ -9,14 +9,13 @@ from rich.console import Console
 from ari_app.bootstrap import sending
 from ari_app.bootstrap.premises import load_bundle, load_model
 from ari_app.bootstrap.texting import contracts
-from ari_app.config import load, read_secret
+from ari_app.config import Settings, load, read_secret
 
 
 def check(config: Path | None) -> None:
     """Print what was found; SettingsError, BundleError or ModelUnavailable otherwise."""
     settings = load(config)
     bundle = load_bundle(settings)
-    model = load_model(settings)
     screen = Console(highlight=False, markup=False)  # [fe80::1] is a host
     secrets = {
         "ARI password": read_secret(
@@ -28,8 +27,7 @@ def check(config: Path | None) -> None:
         ),
     }
     screen.print(f"policy   {bundle.name} {bundle.hash}, {len(bundle.rules)} rules")
-    kind = "the mini model: synthesized voices only" if model.is_mini else "for people"
-    screen.print(f"speech   {model.path.name}, {model.rate} Hz ({kind})")
+    screen.print(f"speech   {_speech(settings)}")
     for name, value in secrets.items():
         screen.print(f"secret   {name}: {'set' if value else 'not set'}")
     sending.rules(settings)
@@ -38,3 +36,12 @@ def check(config: Path | None) -> None:
         hosts = ", ".join(map(str, contract.profile.hosts))
         screen.print(f"carrier  {contract.profile.name} at {hosts}")
     screen.print("settings are good")
+
+
+def _speech(settings: Settings) -> str:
+    """What will hear; ModelUnavailable if that is a model that cannot be used."""
+    if settings.speech.remote:
+        return f"the vosk-server at {settings.speech.remote}"
+    model = load_model(settings)
+    kind = "the mini model: synthesized voices only" if model.is_mini else "for people"
+    return f"{model.path.name}, {model.rate} Hz ({kind})"
