@@ -55,7 +55,7 @@ async def test_callers_of_a_service_that_was_killed_reach_people(story: Story) -
         house.dialplan_variable("SEGUE_SAY_HOLD", "beep"),
     ):
         caller = await story.caller_at("what")
-        await house.kill()
+        await house.kill_before_the_eyes_of_asterisk()
         try:
             following = await story.caller()
             await following.dials()

@@ -107,6 +107,20 @@ class House:
         os.kill(self.service.pid, signal.SIGKILL)
         assert await self.service.stop() == -signal.SIGKILL
 
+    async def kill_before_the_eyes_of_asterisk(self) -> None:
+        """... and wait until Asterisk has seen it: a call before that waits in the application."""
+        let_go = self._times_let_go()
+        await self.kill()
+
+        async def seen() -> bool:
+            return self._times_let_go() > let_go
+
+        await eventually(seen, "Asterisk has seen that the application is gone")
+
+    def _times_let_go(self) -> int:
+        log = Path(self._pbx["home"], "log", "full").read_text(encoding="utf-8", errors="replace")
+        return log.count("Deactivating Stasis app 'segue'")
+
     def asr_worker(self) -> int:
         """The process that hears."""
         return next(
