@@ -6,15 +6,17 @@ from ari_app.media.concealment import Concealer
 from ari_app.media.formats import Format
 from ari_app.media.jitter import Content, Hole, JitterBuffer, Noise, Piece
 from ari_app.media.quality import mos_x100
+from ari_app.media.tones import KeyTones
 
 
 class Hearing:
-    """One call's ear: order, concealment, frames. `now` is monotonic seconds."""
+    """One call's ear: order, concealment, frames, no keys. `now` is monotonic seconds."""
 
     def __init__(self, wire: Format) -> None:
         self._wire = wire
         self._order = JitterBuffer(wire.rate, wire.sample_size)
         self._concealer = Concealer(wire.rate)
+        self._keys = KeyTones(wire.rate)
         self._frame = wire.frame
         self._rest = b""  # less than a frame
 
@@ -64,12 +66,13 @@ class Hearing:
         for piece in pieces:
             pcm = self._pcm(piece)
             if len(pcm) == self._frame and not self._rest:
-                frames.append(pcm)
+                frames.append(self._keys.muted(pcm))
                 continue
             pcm = self._rest + pcm
             whole = len(pcm) - len(pcm) % self._frame
             self._rest = pcm[whole:]
-            frames += [pcm[at : at + self._frame] for at in range(0, whole, self._frame)]
+            for at in range(0, whole, self._frame):
+                frames.append(self._keys.muted(pcm[at : at + self._frame]))
         return frames
 
     def _pcm(self, piece: Piece) -> bytes:

@@ -21,6 +21,7 @@ from ari_app.media.g711 import SILENCE, ulaw_decode
 from ari_app.media.pacer import PERIOD, Pacer
 from ari_app.media.quality import mos_x100
 from ari_app.media.timing import Timing
+from ari_app.media.tones import KeyTones
 from ari_app.ports import AudioSink, AudioWatch, Clock, Meter
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class WebSocketLine:
         self._session = session
         self._base = base
         self._wire = wire
+        self._keys = KeyTones(wire.rate)
         self._sink = sink
         self._watch = sink if isinstance(sink, AudioWatch) else None
         self._pacer = pacer
@@ -294,7 +296,7 @@ class WebSocketLine:
         whole = len(pcm) - len(pcm) % self._wire.frame
         self._rest = pcm[whole:]
         for at in range(0, whole, self._wire.frame):
-            self._sink.heard(pcm[at : at + self._wire.frame], now)
+            self._sink.heard(self._keys.muted(pcm[at : at + self._wire.frame]), now)
 
     def _silence(self, seconds: float, now: float) -> None:
         for _ in range(int(seconds / PERIOD + 1e-6)):

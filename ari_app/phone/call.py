@@ -16,7 +16,7 @@ from ari_app.media.g711 import ulaw_encode
 from ari_app.media.rtp import RtpPacket
 from ari_app.phone.ear import Ear
 from ari_app.phone.errors import CallEnded, NothingHeard, PhoneError
-from ari_app.phone.sdp import Audio
+from ari_app.phone.sdp import TELEPHONE_EVENT, Audio
 from ari_app.phone.signalling import Signalling
 from ari_app.phone.sound import Sound
 
@@ -40,13 +40,15 @@ class Ending:
 class Phone:
     """A caller made of software, for one call over UDP: SIP, PCMU at 8 kHz, RFC 4733 keys.
 
+    One without `telephone_events` presses its keys as tones in the audio, as old equipment does.
     Like a real phone it sends a packet every 20 ms from the answer on, silence included, and it
     listens from the packets alone: what it says of prompts is what a caller's ear would say.
     All times are monotonic seconds.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, telephone_events: bool = True) -> None:
         self._host = host
+        self._event = TELEPHONE_EVENT if telephone_events else None
         self._ear = Ear()
         self._news = asyncio.Event()  # a voice was heard, or the call ended
         self._sound = Sound(self._packet_came)
@@ -58,9 +60,9 @@ class Phone:
         self.ending: Ending | None = None
 
     @classmethod
-    async def open(cls, host: str = "127.0.0.1") -> Phone:
+    async def open(cls, host: str = "127.0.0.1", *, telephone_events: bool = True) -> Phone:
         """A phone with its two UDP ports on `host`; close it with aclose() or `async with`."""
-        phone = cls(host)
+        phone = cls(host, telephone_events)
         try:
             await phone._signalling.open(host)
             await phone._sound.open(host)
@@ -92,7 +94,7 @@ class Phone:
         if self._called:
             raise PhoneError("a phone makes one call: open another one")
         self._called = True
-        ours = Audio(self._host, self._sound.port)
+        ours = Audio(self._host, self._sound.port, self._event)
         await self._signalling.invite((host, port), number, caller, ours, deadline)
         self.answered_at = self._turn = time.monotonic()
         if self.ending is None:
@@ -140,7 +142,7 @@ class Phone:
         return self._turn
 
     async def press(self, key: str) -> float:
-        """Press one of 0-9 * # A-D for 100 ms (RFC 4733); returns when it is released."""
+        """Press one of 0-9 * # A-D for 100 ms; returns when it is released."""
         self._must_be_up()
         self._turn = await self._queue(lambda done: self._sound.mouth.press(key, done))
         return self._turn

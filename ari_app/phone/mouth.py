@@ -7,13 +7,20 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ari_app.media.g711 import SILENCE
+import numpy as np
+
+from ari_app.media.g711 import SILENCE, ulaw_encode
 from ari_app.media.rtp import PCMU, RtpPacket
 
 FRAME = 160  # samples of 8 kHz in 20 ms
 
 _KEYS = "0123456789*#ABCD"  # RFC 4733 §3.2: the position is the event code
 _VOLUME = 10  # -10 dBm0
+# ITU-T Q.23, Hz: a row and a column of the keypad.
+_ROWS = (697, 770, 852, 941)
+_COLUMNS = (1209, 1336, 1477, 1633)
+_PAD = "123A456B789C*0#D"
+_LOUD = 5000  # each of the two tones, of 32767: -16 dBFS
 _LAST = 3  # RFC 4733 §2.5.1.4: the end is sent three times
 
 T = TypeVar("T")
@@ -56,11 +63,15 @@ class Mouth(Generic[T]):
         self._queue.append(_Utterance(done, frames))
 
     def press(self, key: str, done: T, *, length: int = 5, gap: int = 4) -> None:
-        """Queue one key; `length` and `gap` in frames of 20 ms."""
+        """Queue one key; `length` and `gap` in frames of 20 ms.
+
+        Two tones in the audio (ITU-T Q.23) where the far side takes no telephone-event.
+        """
         if len(key) != 1 or key.upper() not in _KEYS:
             raise ValueError(f"there is no key {key!r}")
         if self.telephone_event is None:
-            raise ValueError("the far side takes no keys (telephone-event) on this call")
+            self.say(_tones(key.upper(), length) + SILENCE * FRAME * gap, done)
+            return
         self._queue.append(_Key(done, _KEYS.index(key.upper()), length, gap))
 
     def drop(self) -> list[T]:
@@ -112,3 +123,10 @@ class Mouth(Generic[T]):
         return RtpPacket(
             self.telephone_event, self._sequence, key.began, self._ssrc, payload, key.sent == 1
         )
+
+
+def _tones(key: str, frames: int) -> bytes:
+    row, column = divmod(_PAD.index(key), len(_COLUMNS))
+    at = 2 * np.pi * np.arange(frames * FRAME) / 8000
+    both = np.sin(at * _ROWS[row]) + np.sin(at * _COLUMNS[column])
+    return ulaw_encode((both * _LOUD).astype(np.int16))

@@ -13,6 +13,7 @@ from ari_app.conversation.events import (
     DecisionMade,
     DisclosurePlayed,
     IdentityProved,
+    KeyPressed,
     PromptInterrupted,
     TextPromised,
 )
@@ -86,6 +87,17 @@ async def test_a_caller_who_says_nothing_can_do_it_all_by_keys(story: Story) -> 
     log = await story.log(caller)
     assert CallerSpoke not in map(type, log)
     assert only(log, ConsentGiven).how == "key"
+
+
+async def test_keys_that_are_only_tones_in_the_audio_count_as_well(story: Story) -> None:
+    caller = await story.caller(telephone_events=False)
+    await caller.dials()
+    await caller.hears("what")
+    await story.agrees_to_a_text(caller)
+    assert await story.texts(caller) == [HOURS]
+    log = await story.log(caller)
+    assert [e.key for e in log if isinstance(e, KeyPressed)] == ["1", "1"]
+    assert CallerSpoke not in map(type, log)
 
 
 async def test_a_caller_proves_once_who_they_are_by_the_keys_of_a_texted_code(

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ari_app.media.g711 import ulaw_decode, ulaw_encode
+from ari_app.media.tones import KeyTones
 from ari_app.speech.endpointing import OPEN, EndOfTurn, Endpointer
 from ari_app.speech.espeak import Espeak, Samples
 from ari_app.speech.vad import VoiceActivity
@@ -170,3 +171,11 @@ def test_full_scale_and_noise_of_any_bits_are_survived() -> None:
     for _ in range(100):
         meter.is_speech(rng.bytes(320))
         meter.is_speech(b"\xff\x7f\x00\x80" * 80)
+
+
+async def test_speech_is_never_taken_for_keys(voices: list[Signal]) -> None:
+    keys = KeyTones(8000)
+    spoken = [frame for voice in voices for frame in frames(voice)]
+    muted = sum(keys.muted(frame) != frame for frame in spoken)
+    assert len(spoken) > 300
+    assert muted <= 1

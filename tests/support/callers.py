@@ -103,9 +103,12 @@ class Story:
         self.house = house
         self._callers = callers
 
-    async def caller(self, variant: str = "f4", number: str | None = None) -> Caller:
+    async def caller(
+        self, variant: str = "f4", number: str | None = None, *, telephone_events: bool = True
+    ) -> Caller:
         """Another one; `number` "" withholds it. Their voices are none that the model knows."""
-        phone = await self._callers.enter_async_context(await Phone.open())
+        phone = await Phone.open(telephone_events=telephone_events)
+        await self._callers.enter_async_context(phone)
         if number is None:
             number = f"+1202555{next(self._numbers)}"
         return Caller(self.house, phone, number, variant)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_app.media.g711 import ulaw_decode
 from ari_app.media.rtp import RtpPacket
 from ari_app.phone.mouth import FRAME, Mouth
 
@@ -85,11 +87,25 @@ def test_there_is_no_other_key(key: str) -> None:
         a_mouth().press(key, "pressed")
 
 
-def test_without_telephone_events_no_key_can_be_pressed() -> None:
+@pytest.mark.parametrize(
+    ("key", "row", "column"),
+    [("1", 697, 1209), ("6", 770, 1477), ("0", 941, 1336), ("D", 941, 1633)],
+)
+def test_without_telephone_events_a_key_is_two_tones_in_the_audio(
+    key: str, row: int, column: int
+) -> None:
     mouth = a_mouth()
     mouth.telephone_event = None
-    with pytest.raises(ValueError, match="takes no keys"):
-        mouth.press("1", "pressed")
+    mouth.press(key, "pressed")
+    packets = [mouth.next() for _ in range(9)]
+
+    assert [done for _, done in packets] == [None] * 8 + ["pressed"]
+    assert {packet.payload_type for packet, _ in packets} == {0}
+    tone = ulaw_decode(b"".join(packet.payload for packet, _ in packets[:5]))
+    spectrum = np.abs(np.fft.rfft(tone, 8000))  # a bin for each Hz
+    assert np.argmax(spectrum[:1100]) == pytest.approx(row, abs=3)
+    assert np.argmax(spectrum[1100:]) + 1100 == pytest.approx(column, abs=3)
+    assert {packet.payload for packet, _ in packets[5:]} == {b"\xff" * FRAME}
 
 
 def test_dropped_speech_is_given_back_and_never_sent() -> None:
