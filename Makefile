@@ -82,8 +82,8 @@ postgres: setup ## the store's tests on another PostgreSQL: ON=debian, system, w
 docs: setup ## write the generated pages of docs/
 	@$(BIN)/segue docs docs
 
-bench-call: setup ## latency in packets and PDUs, CPU for each call
-	@$(BIN)/segue bench call
+bench-call: setup ## calls: latency in packets, load, overload, faults; "segue bench call" is its first part
+	@$(BIN)/python -m tests.bench.call
 
 bench-store: setup ## the event log and the outbox, both engines, against the bare driver; LARGEST=10000000
 	@$(BIN)/python -m tests.support.foreign.beside $(BIN)/segue bench store $(if $(LARGEST),--largest $(LARGEST)) $(if $(PLOT),--plot $(PLOT))

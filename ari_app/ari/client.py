@@ -124,6 +124,7 @@ class AriClient:
         self._first: asyncio.Future[None] | None = None
         self._up = False
         self._replaced = False
+        self._giving_back = False
         self._heard = 0.0  # when the last message came, by the loop's clock
 
     @property
@@ -312,6 +313,10 @@ class AriClient:
             self._replaced = True
             self._listener.replaced()
 
+    def give_back(self) -> None:
+        """After a theft: send requests again, over HTTP, since the calls are still ours."""
+        self._giving_back = True
+
     # -- events -----------------------------------------------------------------------------
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -355,7 +360,7 @@ class AriClient:
 
         While the websocket is down a request goes over HTTP: a caller can still be given back.
         """
-        if self._replaced:
+        if self._replaced and not self._giving_back:
             raise PbxUnavailable(f"another process has taken our calls: {request} was not sent")
         began = self._clock.monotonic()
         outcome = "unavailable"

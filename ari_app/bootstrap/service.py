@@ -84,6 +84,7 @@ class Service:
         self._meter = PrometheusMeter()
         self._stack = contextlib.AsyncExitStack()
         self._calls: Calls | None = None
+        self._robbed: Callable[[], Awaitable[None]] | None = None
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.agi_port = 0
 
@@ -101,7 +102,10 @@ class Service:
     async def stop(self) -> None:
         """Let calls finish, settle what is under way, close in reverse order."""
         if self._calls is not None:
-            await self._calls.drain(self._settings.calls.drain)
+            if self._robbed is not None:
+                await self._robbed()
+            # Without events no call can go on.
+            await self._calls.drain(0.0 if self._robbed else self._settings.calls.drain)
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -161,10 +165,7 @@ class Service:
         calls = Calls(lambda: Turns(rate, pause), Admission(_caps(settings.calls)))
         app = settings.pbx.app
         telephone = AriTelephone(
-            app,
-            calls,
-            lambda call: call in calls.live,
-            lambda: self._fail(f"another program has taken the Stasis application {app!r}"),
+            app, calls, lambda call: call in calls.live, lambda: self._lose(leases, client)
         )
         client = self._client(telephone, password)
         telephone.use(client)
@@ -199,10 +200,31 @@ class Service:
         self._stack.push_async_callback(ticker.aclose)
         return leases
 
+    def _lose(self, leases: Leaseholder, client: AriClient) -> None:
+        """Another program has our application: our callers are given to people by HTTP.
+
+        Unless the calls are a worker's that has taken our lease: then they go on there.
+        """
+
+        async def give_back() -> None:
+            with contextlib.suppress(StoreUnavailable):
+                await leases.keep()
+                if await leases.fence(self._lease_of_calls) is None:
+                    return
+            client.give_back()
+
+        self._robbed = give_back
+        app = self._settings.pbx.app
+        self._fail(f"another program has taken the Stasis application {app!r}")
+
+    @property
+    def _lease_of_calls(self) -> str:
+        pbx = self._settings.pbx
+        return f"ari:{pbx.url.partition('://')[2]}:{pbx.app}"
+
     async def _take_calls(self, leases: Leaseholder, client: AriClient) -> None:
         """Take the calls of the PBX; or stand by until the worker that has them is gone."""
-        pbx = self._settings.pbx
-        name = f"ari:{pbx.url.partition('://')[2]}:{pbx.app}"
+        pbx, name = self._settings.pbx, self._lease_of_calls
         self._stack.push_async_callback(client.aclose)
 
         async def start(fence: Fence) -> None:

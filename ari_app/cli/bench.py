@@ -46,14 +46,15 @@ def run_call(calls: int, out: Path) -> int:
     """0 if every target holds."""
     screen = Console()
     try:
-        figures = asyncio.run(_measure(calls, out / "call"))
+        figures = asyncio.run(measure(calls, out / "call"))
     except SegueError as error:
         screen.print(f"[red]the benchmark failed:[/red] {error}; logs are in {out / 'call'}")
         return 1
     return told(screen, out / "call.json", figures)
 
 
-async def _measure(calls: int, folder: Path) -> list[Figure]:
+async def measure(calls: int, folder: Path) -> list[Figure]:
+    """Every row; SegueError if something does not come up."""
     shutil.rmtree(folder, ignore_errors=True)
     with Progress() as progress:
         task = progress.add_task("starting", total=calls + 12)

@@ -64,7 +64,7 @@ def run_capacity(plan: Plan) -> int:
     try:
         settings = load(plan.config)
         model = load_model(settings)
-        found = asyncio.run(_measure(plan, settings, folder, screen, model.is_mini))
+        found = asyncio.run(measure(plan, settings, folder, screen, model.is_mini))
         held = found.held
         if plan.write is not None and held is not None:
             date = datetime.now(UTC).isoformat(timespec="seconds")
@@ -89,9 +89,10 @@ def run_capacity(plan: Plan) -> int:
     return status
 
 
-async def _measure(
+async def measure(
     plan: Plan, settings: Settings, folder: Path, screen: Console, mini: bool
 ) -> Found:
+    """Ever more callers, then too many; SegueError if something does not come up."""
     shutil.rmtree(folder, ignore_errors=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
@@ -114,7 +115,8 @@ async def _measure(
                     await crowd.grow(calls, min(_SPREAD, plan.seconds) / (calls - crowd.size))
                     await asyncio.sleep(min(_SETTLE, plan.seconds))
                     await ramp.try_level(calls, processes, grows)
-                page = await MetricsPage.of(port)
+                    if len(ramp.levels) == 1:
+                        page = await MetricsPage.of(port)
             finally:
                 await crowd.aclose()
         first = ramp.levels[0][0].calls

@@ -91,6 +91,19 @@ async def test_a_service_that_is_replaced_by_another_ends_and_its_callers_meet_p
         await house.restart()
 
 
+@fault("a stranger takes the ARI application", "the caller always has a way on")
+async def test_callers_of_a_service_whose_name_a_stranger_took_meet_people(story: Story) -> None:
+    house = story.house
+    caller = await story.caller_at("what")
+    try:
+        async with house.thief():
+            await story.people_take_the_call("error")
+            assert await house.service.ended() == 1
+            await caller.hangs_up()
+    finally:
+        await house.restart()
+
+
 async def promised(story: Story) -> Caller:
     caller = await story.caller_at("what")
     await story.agrees_to_a_text(caller)

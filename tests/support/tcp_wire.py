@@ -17,6 +17,7 @@ class TcpWire:
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.called = asyncio.Event()  # somebody has tried it since it swallows
 
     async def __aenter__(self) -> TcpWire:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
@@ -44,6 +45,7 @@ class TcpWire:
     def swallow(self) -> None:
         """Nothing arrives any more, in either direction, and nobody is told."""
         self._whole.clear()
+        self.called.clear()
 
     def heal(self) -> None:
         """What was under way is lost with its connections; new ones work."""
@@ -54,6 +56,7 @@ class TcpWire:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.called.set()
         try:
             await self._whole.wait()
             there, back = await asyncio.open_connection(*self._to)

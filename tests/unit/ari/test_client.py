@@ -226,6 +226,19 @@ async def test_a_link_that_another_process_took_stays_down(story: LinkStory) -> 
     assert story.ari.attempts == 1
 
 
+async def test_calls_can_be_given_back_by_a_link_that_another_process_took(
+    story: LinkStory,
+) -> None:
+    client = await story.linked()
+    await story.ari.send({"type": "ApplicationReplaced", "application": "segue"})
+    await eventually(lambda: story.listener.told == ["connected", "replaced", "lost"])
+    client.give_back()
+    story.ari.asked.clear()
+    await client.request(requests.answer("1.1"))
+    assert story.ari.asked == [("http", "POST", "/channels/1.1/answer")]
+    assert story.ari.attempts == 1
+
+
 async def test_a_link_that_is_taken_while_it_opens_does_not_start(story: LinkStory) -> None:
     story.ari.answers["GET /asterisk/ping"] = None
     starting = asyncio.create_task(story.client().start(patience=60))
