@@ -34,8 +34,10 @@ class Room(Protocol):
     def room(self) -> int:
         """How many messages its window takes."""
 
-    def submit_octets(self, body: bytes, item: Item, now: float) -> int:
-        """Write one."""
+    def submit_batch(
+        self, bodies: Sequence[bytes], items: Sequence[Item], now: float
+    ) -> Sequence[int]:
+        """Write them, for which there is room; their sequences."""
 
 
 class Outflow:
@@ -101,13 +103,13 @@ class Outflow:
                 self._sweep_at = text.deadline
             if not keep_order:
                 ready.append(text)
-            elif text.recipient not in behind:
-                behind[text.recipient] = None
+            elif (recipient := text.recipient) not in behind:
+                behind[recipient] = None
                 ready.append(text)
             else:
-                line = behind[text.recipient]
+                line = behind[recipient]
                 if line is None:
-                    line = behind[text.recipient] = deque()
+                    line = behind[recipient] = deque()
                 line.append(text)
 
     def fill(self, session: Room, now: float) -> None:
@@ -119,17 +121,19 @@ class Outflow:
         if not self.waiting or (room := session.room) <= 0:
             return
         room = self._pace.ready(room, now)
-        wrote = 0
-        submit = session.submit_octets
-        while wrote < room:
+        bodies: list[bytes] = []
+        items: list[Item] = []
+        for _ in range(room):
             text = self._current or self._next(now)
             if text is None:
                 break
             index = text.unsent.pop(0)
-            submit(text.bodies[index], (text, index), now)
+            bodies.append(text.bodies[index])
+            items.append((text, index))
             text.flying += 1
-            wrote += 1
             self._current = text if text.unsent else None
+        wrote = len(items)
+        session.submit_batch(bodies, items, now)
         self.waiting -= wrote
         self.flying += wrote
         self._pace.wrote(wrote, now)
@@ -161,7 +165,12 @@ class Outflow:
         """The SMSC has answered a part."""
         text, index = item
         if status == 0:
-            self._open(text).taken.append((text.tokens[index], message_id))
+            # `_open`, without the call: this is the way of nearly every part.
+            account = text.account
+            if not account.dirty:
+                account.dirty = True
+                self._dirty.append(account)
+            account.settled.taken.append((text.tokens[index], message_id))
         elif status in self._throttled:
             self._thrown.append((text, index, written, status))
             return
@@ -231,13 +240,13 @@ class Outflow:
         """Every part has its fate: the next text to this recipient may go, before newer ones."""
         if not self._keep_order:
             return
-        line = self._behind[text.recipient]
+        line = self._behind.pop(text.recipient)
         while line:
             following = line.popleft()
             if not following.over:
+                self._behind[text.recipient] = line
                 self._ready.appendleft(following)
                 return
-        del self._behind[text.recipient]
 
     def _take_back(self, now: float) -> None:
         """Slow down, and queue again what was thrown back, unless its time is up."""

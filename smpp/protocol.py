@@ -7,7 +7,7 @@ close the transport; when the transport is gone, call `lost`. Nothing here raise
 sends.
 
 Two layers stand on this one session. For people, PDUs are values, and `receive`, `tick` and `lost`
-return events. For speed, `submit_octets` takes a body that is ready and `Ear` is told of each
+return events. For speed, `submit_batch` takes bodies that are ready and `Ear` is told of each
 answer without a value made for it. The life of the bind is the table `smpp.states.NEXT`.
 """
 
@@ -177,12 +177,21 @@ class Session:
 
     def submit_octets(self, body: bytes, item: Item, now: float) -> int:
         """`submit` of a body that smpp.hot has made; `item` comes back with the answer."""
+        return self.submit_batch((body,), (item,), now)[0]
+
+    def submit_batch(
+        self, bodies: Sequence[bytes], items: Sequence[Item], now: float
+    ) -> Sequence[int]:
+        """`submit_octets` of each; NotSent, and none of them, if there is no room for all."""
         window = self._window
-        if len(window.messages) >= self._capacity:
+        if len(window.messages) + len(items) > self._capacity:
             raise NotSent(self._why_no_room())
-        sequence = window.take(item, now)
-        self._replies.write(hot.header.pack(HEADER + len(body), _SUBMIT_SM, 0, sequence) + body)
-        return sequence
+        pack, write = hot.header.pack, self._replies.write
+        sequences = window.take_batch(items, now)
+        for sequence, body in zip(sequences, bodies, strict=True):
+            write(pack(HEADER + len(body), _SUBMIT_SM, 0, sequence))
+            write(body)
+        return sequences
 
     def request(self, pdu: Request, now: float) -> int:
         """Ask about or change a message (§4.8 to 4.10); `Answered` or `Unanswered` follows.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from smpp.codec import next_sequence
 from smpp.constants import MAX_SEQUENCE
@@ -35,14 +35,18 @@ class Window:
         """Whether too much is asked already."""
         return len(self._requests) >= _MOST_REQUESTS
 
-    def take(self, item: Item, now: float) -> int:
-        """Put a message into the window; its sequence."""
-        messages, sequence = self.messages, self._sequence
-        if sequence in messages or sequence in self._late or sequence in self._requests:
-            sequence = self._free()
-        self._sequence = sequence + 1 if sequence < MAX_SEQUENCE else 1
-        messages[sequence] = (now, item)
-        return sequence
+    def take_batch(self, items: Sequence[Item], now: float) -> Sequence[int]:
+        """Put messages into the window; their sequences, in order."""
+        first = self._sequence
+        end = first + len(items)
+        sequences: Sequence[int] = range(first, end)
+        messages = self.messages
+        free = end <= MAX_SEQUENCE and not (self._late or self._requests)
+        if free and messages.keys().isdisjoint(sequences):
+            self._sequence = end
+            messages.update(zip(sequences, [(now, item) for item in items], strict=True))
+            return sequences
+        return [self._take(item, now) for item in items]
 
     def take_request(self, answer: int, now: float) -> int:
         """A request whose answer has this command_id; its sequence."""
@@ -112,6 +116,11 @@ class Window:
         self.messages.clear()
         self._requests.clear()
         return pending
+
+    def _take(self, item: Item, now: float) -> int:
+        sequence = self.take_sequence()
+        self.messages[sequence] = (now, item)
+        return sequence
 
     def _free(self) -> int:
         taken = (self.messages, self._late, self._requests)

@@ -53,11 +53,15 @@ class Story:
     def room(self) -> int:
         return self.window - len(self.flying)
 
-    def submit_octets(self, body: bytes, item: Any, now: float) -> int:
-        assert self.room > 0
-        self.flying.append((body.decode(), item, now))
-        self.wrote.append(body.decode())
-        return len(self.wrote)
+    def submit_batch(
+        self, bodies: Sequence[bytes], items: Sequence[Any], now: float
+    ) -> Sequence[int]:
+        assert len(bodies) == len(items) <= self.room
+        first = len(self.wrote)
+        for body, item in zip(bodies, items, strict=True):
+            self.flying.append((body.decode(), item, now))
+            self.wrote.append(body.decode())
+        return range(first, len(self.wrote))
 
     # -- what happens
 

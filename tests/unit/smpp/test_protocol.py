@@ -336,6 +336,18 @@ def test_sequences_wrap_and_skip_what_is_in_flight() -> None:
     assert line.session.submit(TEXT, 0.0) == 3
 
 
+def test_a_batch_wraps_and_skips_too() -> None:
+    line = Line(first_sequence=MAX_SEQUENCE - 2, window=10)
+    line.sent()
+    line.hear(BindResp(sequence=MAX_SEQUENCE - 2))
+    body = encode(TEXT)[HEADER:]
+    sequences = [MAX_SEQUENCE - 1, MAX_SEQUENCE, 1, 2]
+    assert list(line.session.submit_batch([body] * 4, "abcd", 0.0)) == sequences
+    assert [pdu.sequence for pdu in line.sent()] == sequences
+    line.session._window._sequence = MAX_SEQUENCE  # as after another two thousand million
+    assert list(line.session.submit_batch([body] * 2, "ef", 0.0)) == [3, 4]
+
+
 def test_a_session_is_used_once_and_unbound_once() -> None:
     line = Line().bound()
     with pytest.raises(LocalProtocolError):
@@ -627,8 +639,10 @@ def test_octets_are_submitted_and_the_ear_told_by_item() -> None:
     assert line.hear(BindResp(sequence=1)) == []
     line.sent()
     body = encode(TEXT)[HEADER:]
-    for number, item in enumerate("abc"):
-        line.session.submit_octets(body, item, float(number))
+    line.session.submit_octets(body, "a", 0.0)
+    with pytest.raises(NotSent, match="full"):
+        line.session.submit_batch([body] * 3, "bcd", 1.0)
+    line.session.submit_batch([body] * 2, "bc", 1.0)
     with pytest.raises(NotSent, match="full"):
         line.session.submit_octets(body, "d", 0.0)
     assert line.sent() == [SubmitSm(sequence=n, short_message=b"hello") for n in (2, 3, 4)]
