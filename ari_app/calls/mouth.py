@@ -1,0 +1,82 @@
+"""One call's voice: prompts are made, played in their order, and silenced when spoken over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ari_app.agent.turn import Spoken
+from ari_app.calls.dialogue import Dialogue, Play, Signal, Stop
+from ari_app.calls.instruments import Instruments
+from ari_app.conversation.events import DisclosurePlayed, Event, PromptInterrupted
+from ari_app.ports import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A prompt that is ready to be played."""
+
+    spoken: Spoken
+    audio: bytes
+    disclosure: bool = False
+
+
+class Mouth:
+    """Does what the dialogue says; what follows from it is told as a signal or an event."""
+
+    def __init__(
+        self, call: str, tools: Instruments, tell: Callable[[Signal | Event], None]
+    ) -> None:
+        """`tell` is called in the event loop, in order, and never blocks."""
+        self._call = call
+        self._tools = tools
+        self._tell = tell
+        self.dialogue: Dialogue[Segment] = Dialogue(tools.no_input)
+        self.line: Line | None = None  # where it is played, once there is one
+        self.playing: Segment | None = None
+
+    async def segment(self, spoken: Spoken, language: str, *, disclosure: bool = False) -> Segment:
+        """The prompt with its audio; VoiceUnavailable."""
+        audio = await self._tools.voice.speak(spoken.text, language)
+        return Segment(spoken, audio, disclosure)
+
+    def say(self, segments: Sequence[tuple[Segment, bool]], *, leave: bool) -> None:
+        """Speak these (segment, interruptible), then listen, or leave."""
+        now = self._tools.clock.monotonic()
+        self.follow(self.dialogue.say(segments, now, leave=leave))
+
+    def follow(self, steps: Sequence[Play[Segment] | Stop[Segment] | Signal]) -> None:
+        """Do these steps of the dialogue."""
+        for step in steps:
+            match step:
+                case Play(segment=segment):
+                    self.playing = segment
+                    if self.line is not None:
+                        self.line.play(segment.audio)
+                case Stop():
+                    for cut in self.interrupt([step]):
+                        self._tell(cut)
+                case Signal.LISTEN:
+                    pass
+                case Signal():
+                    self._tell(step)
+
+    def interrupt(self, stops: Sequence[Stop[Segment]]) -> list[PromptInterrupted]:
+        """Silence, and what is to be written of it."""
+        cuts = []
+        for stop in stops:
+            after = self.line.stop() if self.line else 0
+            self.playing = None
+            prompt = stop.segment.spoken.prompt
+            cuts.append(PromptInterrupted(call=self._call, prompt=prompt, after_ms=after))
+            self._tools.meter.count("segue_barge_in_total")
+        return cuts
+
+    def ended(self, at: float) -> None:
+        """The line has sent all of what it played."""
+        segment, self.playing = self.playing, None
+        if segment is not None and segment.disclosure:
+            wording = self._tools.agent.bundle.hash
+            prompt = segment.spoken.prompt
+            self._tell(DisclosurePlayed(call=self._call, prompt=prompt, wording=wording))
+        self.follow(self.dialogue.segment_ended(at))

@@ -1,0 +1,258 @@
+"""What is said on a call: takes what happened in its order, decides, and speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ari_app.agent.turn import Heard, Spoken, Turn
+from ari_app.calls.adoption import asked_again, open_question
+from ari_app.calls.dialogue import Phase, Signal
+from ari_app.calls.ear import Ear
+from ari_app.calls.instruments import Instruments
+from ari_app.calls.journal import Journal
+from ari_app.calls.mouth import Mouth
+from ari_app.conversation.events import (
+    AgentSpoke,
+    AudioMissing,
+    CallerSilent,
+    CallerSpoke,
+    DisclosurePlayed,
+    Event,
+    HearingBack,
+    HearingLost,
+    KeyPressed,
+)
+from ari_app.errors import AsrLost, Conflict
+from ari_app.ports import Exit, TurnDetector, TurnSign, failpoint
+
+#: Stands for a key of a code.
+_SECRET_KEY = "•"
+
+# Seconds after the first word about it for which nothing may come from a caller's phone.
+_NO_AUDIO = 10.0
+
+
+class Talk:
+    """One conversation by voice; how the call begins and ends is not its business."""
+
+    def __init__(
+        self,
+        call: str,
+        tools: Instruments,
+        detector: TurnDetector,
+        journal: Journal,
+        mouth: Mouth,
+        ear: Ear,
+    ) -> None:
+        self._call = call
+        self._tools = tools
+        self._detector = detector
+        self._journal = journal
+        self._mouth = mouth
+        self._dialogue = mouth.dialogue
+        self._ear = ear
+        self.silent_line = False  # nothing comes from the caller's phone
+        self.no_audio_until: float | None = None  # by then something must come from it
+        self._speech_ended: float | None = None
+        self._keys_explained = False
+        self._digits = ""  # keys of an answer that has several
+        self.exit: Exit | None = None  # how the call ends, once that is decided
+        self.reason = ""
+
+    @property
+    def _hearing(self) -> bool:
+        return self._ear.hears and not self.silent_line
+
+    # -- what we say ----------------------------------------------------------------------------
+
+    async def greet(self, events: Sequence[Event]) -> None:
+        """Say who is speaking, and ask the first question; `events` led here."""
+        await self._journal.append([*events, self._tools.agent.open_question()])
+        failpoint("call.after_answered")
+        disclosure, question = self._tools.agent.greeting()
+        language = self._journal.state.language
+        first = await self._mouth.segment(disclosure, language, disclosure=True)
+        asked = await self._mouth.segment(question, language)
+        self._mouth.say([(first, False), (asked, True)], leave=False)
+
+    async def say_goodbye(self, exit: Exit, reason: str, say: Sequence[Spoken]) -> None:
+        """Say this, and let the call end so."""
+        self.exit, self.reason = exit, reason
+        language = self._journal.state.language
+        segments = [(await self._mouth.segment(s, language), True) for s in say]
+        self._mouth.say(segments, leave=True)
+
+    async def ask_again(self) -> None:
+        """Nobody knows what the caller has heard last: the open question, once more."""
+        bundle, state = self._tools.agent.bundle, self._journal.state
+        if open_question(bundle, state) is None:
+            await self._journal.append([self._tools.agent.open_question()])
+        if not self._hearing:
+            await self.explain_keys()
+            return
+        spoken = asked_again(bundle, self._journal.state)
+        question = bundle.questions[self._journal.state.question or bundle.opening]
+        self._detector.expect(question.profile)
+        segments = [(await self._mouth.segment(s, state.language), True) for s in spoken]
+        self._mouth.say(segments, leave=False)
+        await self._journal.append(
+            [AgentSpoke(call=self._call, prompt=s.prompt, text=s.text) for s in spoken]
+        )
+
+    async def after_a_gap(self) -> None:
+        """Neither side has heard the other for a moment: ask again, unless we say goodbye."""
+        if not self._dialogue.must_be_heard:
+            self._mouth.interrupt(self._dialogue.key())
+            await self.ask_again()
+
+    async def explain_keys(self) -> None:
+        """Once, without cutting off what must be heard."""
+        if self._keys_explained or self._dialogue.must_be_heard:
+            return
+        self._keys_explained = True
+        if stopped := self._mouth.interrupt(self._dialogue.key()):
+            await self._journal.append(stopped)
+        await self._decide(Heard("voice", "hearing_lost"))
+
+    # -- what we are told -----------------------------------------------------------------------
+
+    def follow_sign(self, sign: TurnSign | None) -> None:
+        """What the audio, or time without it, told about the caller's turn; never blocks."""
+        match sign:
+            case TurnSign.STARTED:
+                self._dialogue.speech_started()
+            case TurnSign.ENDED:
+                self._speech_ended = self._detector.speech_ended_at
+                self._mouth.follow(self._dialogue.speech_ended())
+            case None:
+                pass
+
+    async def take(self, signal: Signal | Event) -> None:
+        """One thing that has happened."""
+        match signal:
+            case Signal.TAKE_WORDS:
+                await self._take_words()
+            case Signal.TAKE_SILENCE if self._dialogue.phase is Phase.THINKING:
+                self._speech_ended = None
+                if self._digits:
+                    await self._take_digits()
+                else:
+                    await self._journal.append([CallerSilent(call=self._call)])
+                    await self._decide(Heard("voice", "silence"))
+            case Signal():
+                pass
+            case HearingLost() | AudioMissing():
+                self._dialogue.deaf()
+                await self._journal.append([signal])
+                if isinstance(signal, AudioMissing):
+                    self.no_audio_until = self._tools.clock.monotonic() + _NO_AUDIO
+                await self.explain_keys()
+            case HearingBack():
+                self._keys_explained = False
+                await self._journal.append([signal])
+            case DisclosurePlayed():
+                await self._journal.append([signal])
+                if not self._hearing:
+                    await self.explain_keys()
+            case KeyPressed(key=key):
+                self.no_audio_until = None  # whoever presses keys hears us
+                if self._dialogue.takes_keys:
+                    await self._take_key(key)
+            case _:
+                await self._journal.append([signal])
+
+    async def _take_key(self, key: str) -> None:
+        wanted = self._tools.agent.keys_of_an_answer(self._journal.state)
+        if wanted == 1 or (not self._digits and not key.isdecimal()):
+            stopped = self._mouth.interrupt(self._dialogue.key())
+            await self._journal.append([*stopped, KeyPressed(call=self._call, key=key)])
+            self._speech_ended = self._tools.clock.monotonic()
+            await self._decide(Heard("voice", "key", key))
+            return
+        if key.isdecimal():
+            self._digits += key
+        stopped = self._mouth.interrupt(self._dialogue.digit(self._tools.clock.monotonic()))
+        # What proves who somebody is stands in no log.
+        await self._journal.append([*stopped, KeyPressed(call=self._call, key=_SECRET_KEY)])
+        if key == "#" or len(self._digits) >= wanted:
+            self._dialogue.key()
+            await self._take_digits()
+
+    async def _take_digits(self) -> None:
+        """The keys that came are the answer, as many as they are."""
+        given, self._digits = self._digits, ""
+        self._speech_ended = self._tools.clock.monotonic()
+        await self._decide(Heard("voice", "key", given))
+
+    async def _take_words(self) -> None:
+        # A key that came first has made the turn: then the words are a fact, but no turn.
+        turn = self._dialogue.phase is Phase.THINKING
+        try:
+            utterance = await self._ear.finish()
+        except AsrLost:
+            return  # on_lost has queued what follows
+        now = self._tools.clock.monotonic()
+        if not utterance.text:
+            self._mouth.follow(self._dialogue.nothing_said(now))
+            return
+        ended = self._speech_ended or now
+        self._tools.meter.observe("segue_endpointing_delay_seconds", now - ended)
+        self._tools.meter.observe("segue_asr_confidence", utterance.confidence)
+        await self._journal.append(
+            [
+                CallerSpoke(
+                    call=self._call,
+                    text=utterance.text,
+                    words=tuple((w.text, w.start, w.end, w.confidence) for w in utterance.words),
+                    confidence=round(utterance.confidence, 4),
+                    endpoint_ms=round((now - ended) * 1000),
+                )
+            ]
+        )
+        if turn:
+            self._digits = ""  # they say it instead
+            await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
+
+    # -- what follows ---------------------------------------------------------------------------
+
+    async def _decide(self, heard: Heard) -> None:
+        while True:
+            turn = self._tools.agent.take_turn(self._journal.stream, self._journal.state, heard)
+            try:
+                await self._journal.append(
+                    turn.events, decision=True, effects=turn.effects, timers=turn.timers
+                )
+                break
+            except Conflict:
+                await self._journal.catch_up()
+        failpoint("call.after_decision")
+        self._tools.meter.count("segue_decisions_total", action=turn.decision.rule)
+        await self._speak(turn)
+
+    async def _speak(self, turn: Turn) -> None:
+        leave = turn.end or turn.people is not None
+        if leave:
+            self.exit = Exit.HANDOFF if turn.people else Exit.DONE
+            self.reason = turn.people or turn.decision.rule
+        language = self._journal.state.language
+        segments = [(await self._mouth.segment(s, language), True) for s in turn.speech]
+        self._detector.expect(turn.profile)
+        self._mouth.say(segments, leave=leave)
+        if self._mouth.playing is not None:
+            # Only the first prompt answers the caller; it is on the wire at the next 20 ms.
+            now = self._tools.clock.monotonic()
+            waited = None if self._speech_ended is None else now - self._speech_ended
+            if waited is not None:
+                self._tools.meter.observe("segue_turn_response_seconds", waited)
+            self._speech_ended = None
+            answer_ms = None if waited is None else round(waited * 1000)
+            spoke = [
+                AgentSpoke(
+                    call=self._call,
+                    prompt=s.spoken.prompt,
+                    text=s.spoken.text,
+                    answer_ms=answer_ms if i == 0 else None,
+                )
+                for i, (s, _) in enumerate(segments)
+            ]
+            await self._journal.append(spoke)
