@@ -258,6 +258,29 @@ class Privacy(Section):
     words_days: int = Field(90, ge=1, description="days that spoken words are kept")
     texts_days: int = Field(90, ge=1, description="days that bodies of texts are kept")
     records_days: int = Field(395, ge=1, description="days that hand-off records are kept")
+    recordings_days: int = Field(30, ge=1, description="days that recordings of calls are kept")
+
+
+class Recording(Section):
+    """Recordings of calls, where the policy bundle asks for them; sealed as they are written."""
+
+    folder: Path | None = Field(
+        None,
+        description="folder of the recordings, one that all workers share; unset: beside the "
+        "database",
+    )
+    longest: float = Field(
+        120.0, gt=0, le=1440, description="minutes after which a recording ends by itself"
+    )
+    behind: float = Field(
+        10.0,
+        ge=1,
+        le=60,
+        description="seconds of a recording that may wait for the disk, before it ends",
+    )
+    least_free: int = Field(
+        500, ge=0, description="MB that the disk must still have, or recordings end; 0: any"
+    )
 
 
 class Audit(Section):
@@ -464,6 +487,7 @@ class Settings(BaseSettings):
     calls: Calls = Calls()
     store: Store = Store()
     privacy: Privacy = Privacy()
+    recording: Recording = Recording()
     audit: Audit = Audit()
     bus: Bus = Bus()
     sms: Sms = Sms()

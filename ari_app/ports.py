@@ -158,6 +158,55 @@ class Telephone(Protocol):
 # -- audio (media) ----------------------------------------------------------------------------
 
 
+class Tape(Protocol):
+    """A recording that is being written; nothing of it blocks."""
+
+    @property
+    def id(self) -> str:
+        """The recording's: rec_…"""
+
+    @property
+    def began(self) -> float:
+        """When it was started (monotonic)."""
+
+    def write(self, at: int, audio: bytes) -> None:
+        """Stereo mu-law at 8 kHz, caller and we in turn; `at` is its first sample since `began`.
+
+        What lies between two writes is silence. After the end, or once the disk was too slow or
+        too full, it is dropped.
+        """
+
+    def end(self, why: str) -> None:
+        """Close it once all is written; twice is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLabel:
+    """What a recording is of."""
+
+    recording: str  # rec_…
+    conversation: str
+    call: str
+    owner: str  # the subject, or the conversation of somebody anonymous
+    began: int  # UTC microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class TapeEnd:
+    """A tape is closed; with another `why` than it was ended with, something went wrong."""
+
+    why: str
+    seconds: float  # of audio, without gaps
+    octets: int
+
+
+class Recordings(Protocol):
+    """Where recordings are kept, sealed."""
+
+    def start(self, label: RecordingLabel, told: Callable[[TapeEnd], None]) -> Tape:
+        """A new one, at once; `told` is called once, in the event loop, when it is closed."""
+
+
 class AudioSink(Protocol):
     """What a line tells; called in the event loop, must not block."""
 
@@ -202,6 +251,9 @@ class Line(Protocol):
 
     def stop(self) -> int:
         """Silence at once; returns the milliseconds of the prompt that were sent."""
+
+    def record(self, tape: Tape | None) -> None:
+        """Copy both directions to this tape from now on; None: write what is left, and stop."""
 
     def statistics(self) -> dict[str, int]:
         """What the call's record keeps of its audio: counts of packets, unless the name says else.

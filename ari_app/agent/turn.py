@@ -249,6 +249,7 @@ class Agent:
             events.append(self._consent(state, heard, then.consent))
         if then.refuse:
             events.append(ConsentRefused(purpose=then.refuse, channel=heard.channel, how=heard.by))
+            effects += self._erase_recordings(state, then.refuse)
         if then.prefer:
             what, _, value_of_it = then.prefer.partition(" ")
             now = self._clock.now()
@@ -287,6 +288,17 @@ class Agent:
             confidence=heard.confidence,
             wording=f"{self._bundle.hash}/{asked}",
         )
+
+    def _erase_recordings(self, state: Conversation, refused: str) -> list[Effect]:
+        """Whoever takes consent to recording back takes back what was recorded."""
+        if refused != self._bundle.recording.purpose:
+            return []
+        now = self._clock.now()
+        return [
+            Effect("recording", new_id("wipe", now, os.urandom(10)), now, {"recording": id})
+            for id, known in state.recordings.items()
+            if known.step != "erased"
+        ]
 
     def _promise(
         self, state: Conversation, number: str, then: Then, value: str

@@ -21,9 +21,10 @@ from ari_app.policy.bundle import Bundle, read_bundle
 from ari_app.ports import Clock, Meter
 from ari_app.privacy.erasure import Erasure
 from ari_app.privacy.ports import Mode
-from ari_app.privacy.retention import Schedule
+from ari_app.privacy.retention import RECORDINGS, Schedule
 from ari_app.privacy.sealing import Sealer
 from ari_app.privacy.vault import Vault
+from ari_app.recordings.folder import RecordingFolder
 from ari_app.speech.model import ModelFacts, load_model_facts, mini_model_path
 from ari_app.store.engine import Engine
 from ari_app.store.erasures import LedgerFile, copy
@@ -66,6 +67,7 @@ class Privacy:
             "words": limits.words_days,
             "texts": limits.texts_days,
             "records": limits.records_days,
+            RECORDINGS: limits.recordings_days,
         }
         schedule = Schedule(windows)
         self._keys = _keys(settings, clock)
@@ -139,6 +141,25 @@ def _ledger_table(settings: Settings) -> LedgerTable | None:
     )
     schema = f"{settings.store.schema_name}_ledger"
     return LedgerTable(privacy.ledger_url, schema, password=password)
+
+
+def folder_of_recordings(settings: Settings) -> Path:
+    """Where recordings are, or would be."""
+    return settings.recording.folder or settings.store.path.parent / "recordings"
+
+
+def recordings(settings: Settings, vault: Vault, clock: Clock, meter: Meter) -> RecordingFolder:
+    """The folder of recordings; nothing of it is made before one is started."""
+    wanted = settings.recording
+    return RecordingFolder(
+        folder_of_recordings(settings),
+        vault,
+        clock,
+        meter,
+        behind=wanted.behind,
+        longest=wanted.longest * 60,
+        least_free=wanted.least_free * 1_000_000,
+    )
 
 
 class Premises:

@@ -22,6 +22,7 @@ from ari_app.bootstrap.premises import (
     Premises,
     derived,
     load_bundle,
+    recordings,
     sealer,
     subject_key,
 )
@@ -43,6 +44,7 @@ from ari_app.media.line import RtpLines
 from ari_app.media.quality import with_trunk
 from ari_app.media.websocket import WebSocketLines
 from ari_app.outbox.overdue import Overdue
+from ari_app.outbox.recordings import RecordingEraser
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
@@ -52,6 +54,7 @@ from ari_app.ports import Fence, Lines
 from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
 from ari_app.projections.persons import Persons
+from ari_app.recordings.folder import RecordingFolder
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.carriers import Carriers
 from ari_app.speech.turns import Turns
@@ -154,7 +157,11 @@ class Service:
             settings.sms.receipt_patience,
             derived(key, "texted codes"),
         )
-        await self._background(store, leases, ticker, gateway, agent, premises.privacy.erasure)
+        tapes = recordings(settings, premises.privacy.vault, self._clock, self._meter)
+        self._stack.push_async_callback(tapes.aclose)
+        await self._background(
+            store, leases, ticker, gateway, agent, premises.privacy.erasure, tapes
+        )
         self._watch_ourselves(
             ticker, leases, probe(settings, agent, voice, store, key, self._clock, self._meter)
         )
@@ -179,6 +186,7 @@ class Service:
             clock=self._clock,
             meter=self._meter,
             persons=Persons(store, self._clock),
+            recordings=tapes,
             subject_key=key,
             region=region,
             no_input=settings.calls.no_input,
@@ -357,6 +365,7 @@ class Service:
         gateway: Carriers | NoCarrier,
         agent: Agent,
         erasure: Erasure,
+        tapes: RecordingFolder,
     ) -> None:
         sms = self._settings.sms
         retry = RetryPolicy(sms.retry_first, sms.retry_longest, sms.retry_attempts)
@@ -368,6 +377,7 @@ class Service:
             {
                 "sms": TextSender(gateway, store, self._clock, self._meter, retry),
                 "handoff": HandoffDelivery([FileDrop(folder)], self._meter, RetryPolicy()),
+                "recording": RecordingEraser(tapes, erasure.holds),
             },
         )
         replies = Replies(store, agent, self._clock, self._meter, lambda: leases.fence("replies"))
@@ -412,6 +422,7 @@ class Service:
             today = datetime.fromtimestamp(self._clock.now() / 1e6, UTC).date().isoformat()
             if await store.once("retention", today, fence):
                 await asyncio.to_thread(erasure.expire)
+            await asyncio.to_thread(tapes.sweep)
 
         ticker.every(_RETENTION, "retention", leases.only("retention", expire))
 

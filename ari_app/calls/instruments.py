@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ari_app.agent.turn import Agent
-from ari_app.ports import Clock, Lines, Meter, Recognisers, Store, Telephone, Voice
+from ari_app.ports import (
+    Clock,
+    Lines,
+    Meter,
+    Recognisers,
+    Recordings,
+    Store,
+    Telephone,
+    Voice,
+)
 from ari_app.projections.persons import Persons
 
 
@@ -21,6 +30,7 @@ class Instruments:
     agent: Agent
     store: Store
     persons: Persons
+    recordings: Recordings
     clock: Clock
     meter: Meter
     subject_key: bytes

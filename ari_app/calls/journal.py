@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ari_app.calls.adoption import Adoption, Course, adoption
 from ari_app.conversation.events import CallResumed, Envelope, Event
@@ -14,8 +14,12 @@ from ari_app.ports import Effect, Store, Timer
 class Journal:
     """Appends to one stream and keeps its state, also when others append to it meanwhile."""
 
-    def __init__(self, store: Store, stream: str) -> None:
+    def __init__(
+        self, store: Store, stream: str, follow: Callable[[Conversation], None] | None = None
+    ) -> None:
+        """`follow` is told the state after every change of it."""
         self._store = store
+        self._follow = follow
         self.stream = stream
         self.state = Conversation()
 
@@ -69,3 +73,5 @@ class Journal:
 
     def _fold(self, envelopes: Sequence[Envelope]) -> None:
         self.state = fold(envelopes, self.state)
+        if self._follow is not None:
+            self._follow(self.state)

@@ -25,9 +25,17 @@ class Mouth:
     """Does what the dialogue says; what follows from it is told as a signal or an event."""
 
     def __init__(
-        self, call: str, tools: Instruments, tell: Callable[[Signal | Event], None]
+        self,
+        call: str,
+        tools: Instruments,
+        tell: Callable[[Signal | Event], None],
+        on_listening: Callable[[], None] = lambda: None,
     ) -> None:
-        """`tell` is called in the event loop, in order, and never blocks."""
+        """`tell` is called in the event loop, in order, and never blocks.
+
+        `on_listening` is called whenever the caller has the word.
+        """
+        self._on_listening = on_listening
         self._call = call
         self._tools = tools
         self._tell = tell
@@ -57,7 +65,7 @@ class Mouth:
                     for cut in self.interrupt([step]):
                         self._tell(cut)
                 case Signal.LISTEN:
-                    pass
+                    self._on_listening()
                 case Signal():
                     self._tell(step)
 

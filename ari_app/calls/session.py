@@ -16,6 +16,7 @@ from ari_app.calls.instruments import Instruments
 from ari_app.calls.journal import Journal
 from ari_app.calls.leg import Leg
 from ari_app.calls.mouth import Mouth
+from ari_app.calls.recording import CallRecording, RecordingEvent
 from ari_app.calls.talk import Talk
 from ari_app.conversation.events import (
     AudioMissing,
@@ -70,15 +71,18 @@ class CallSession:
         self._tools = tools
         self._detector = detector
         stream = found.conversation if found else new_id("conv", now, os.urandom(10))
-        self._journal = Journal(tools.store, stream)
-        self._found = found is not None
-        self._closed = self._found  # whether the log is not ours to write
         # What has happened waits here as the event that it will be; None: the call is over.
         self._signals: asyncio.Queue[Signal | Event | _MediaGone | None] = asyncio.Queue()
+        self._recording = CallRecording(self.id, stream, tools, self._signals.put_nowait)
+        self._journal = Journal(tools.store, stream, self._recording.follow)
+        self._found = found is not None
+        self._closed = self._found  # whether the log is not ours to write
         self._gone: str | None = None
         self._evicted: tuple[Exit, str] | None = None
         self._leg = Leg(self.id, self.channel, tools)
-        self._mouth = Mouth(self.id, tools, self._signals.put_nowait)
+        self._mouth = Mouth(
+            self.id, tools, self._signals.put_nowait, on_listening=self._recording.listening
+        )
         self._ear = Ear(
             self.id,
             tools.recognisers,
@@ -195,6 +199,7 @@ class CallSession:
     async def _connect(self, *, answered: bool) -> list[Event]:
         """Audio both ways; the events of it that are not written yet."""
         self._mouth.line = await self._leg.open(self)
+        self._recording.use(self._mouth.line)
         await self._ear.open()
         events: list[Event] = []
         if not answered:
@@ -245,6 +250,7 @@ class CallSession:
 
     async def _finish(self, cause: str) -> None:
         """Free everything, tell the dialplan, and write the hand-off record."""
+        self._recording.stop("people" if self._talk.exit is Exit.HANDOFF else "call_ended")
         statistics = await self._leg.statistics(gone=self._gone is not None)
         await self._leg.release()
         exit, reason = self._talk.exit or Exit.ERROR, self._talk.reason
@@ -259,7 +265,8 @@ class CallSession:
                 logger.warning("call %s could not be given back: %s", self.id, error)
         await self._ear.aclose()
         await self._leg.aclose()
-        last: list[Event] = []
+        await self._recording.aclose()
+        last: list[Event] = self._untold()
         if left:
             last.append(CallLeft(call=self.id, exit=exit.value, reason=reason or cause))
         last.append(CallEnded(call=self.id, cause=cause, statistics=statistics))
@@ -272,6 +279,11 @@ class CallSession:
             await close(self._journal, self._tools.agent, self._talk.exit, reason, last)
         except (Unavailable, LeaseLost) as error:
             logger.error("the end of call %s could not be stored: %s", self.id, error)
+
+    def _untold(self) -> list[Event]:
+        """What the recording told after the last signal was taken."""
+        waiting = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
+        return [signal for signal in waiting if isinstance(signal, RecordingEvent)]
 
     async def _tick(self) -> None:
         while True:

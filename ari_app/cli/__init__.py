@@ -13,6 +13,7 @@ from rich.console import Console
 from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
 from ari_app.cli.optout_app import optout_app
+from ari_app.cli.recordings_app import recording_app
 from ari_app.cli.sms import sms_app
 from ari_app.cli.store_app import store_app
 from ari_app.errors import BundleError, SegueError, SettingsError
@@ -38,6 +39,7 @@ app.add_typer(store_app, name="store")
 app.command("dialplan")(write_dialplan)
 app.add_typer(sms_app, name="sms")
 app.add_typer(optout_app, name="optout")
+app.add_typer(recording_app, name="recording")
 
 Config = Annotated[
     Path | None,
@@ -276,11 +278,14 @@ def conversation_show(
 def subject_export(
     number: Annotated[str, typer.Argument(help="The person's phone number.")],
     config: Config = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder to write the recordings to, as WAV files.")
+    ] = None,
 ) -> None:
-    """Everything that the log holds of a number, as JSON Lines."""
+    """Everything that is held of a number: events as JSON Lines, recordings as WAV files."""
     from ari_app.cli import subjects
 
-    subjects.export(config, number)
+    subjects.export(config, number, recordings)
 
 
 @subject_app.command("erase")

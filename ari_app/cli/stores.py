@@ -24,6 +24,7 @@ from ari_app.cli.installation import (
     notes_of,
     verifier_of,
 )
+from ari_app.cli.recordings import check_recordings
 from ari_app.config import Settings, load
 from ari_app.errors import SettingsError
 from ari_app.store import doctor as examination
@@ -177,6 +178,8 @@ def doctor(config: Path | None, backups: Path | None, as_json: bool) -> int:
                 _say(f"      {check.fix}")
 
     checks = examination.examine(engine(settings, clock, read_only=True), place, clock, told)
+    checks.append(check_recordings(settings))
+    told(checks[-1])
     failed = any(check.state is State.FAIL for check in checks)
     if as_json:
         rows = [asdict(check) | {"state": check.state.value} for check in checks]

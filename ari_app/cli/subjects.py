@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ari_app.bootstrap.premises import Premises, Privacy, subject_key
+from ari_app.bootstrap.premises import Premises, Privacy, recordings, subject_key
 from ari_app.cli.conversations import as_plain, reading
+from ari_app.cli.recordings import opened, write_wav
 from ari_app.config import Settings, load
-from ari_app.conversation.events import HandoffRecorded, PreferenceStated
+from ari_app.conversation.events import Envelope, HandoffRecorded, PreferenceStated
 from ari_app.conversation.identity import E164
 from ari_app.errors import SettingsError
 from ari_app.policy.preferences import check_preference
@@ -27,18 +28,30 @@ from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
 
 
-def export(config: Path | None, number: str) -> None:
-    """Print everything that the log holds of a number, one event a line."""
+def export(config: Path | None, number: str, folder: Path | None) -> None:
+    """Print everything that the log holds of a number, one event a line; and its recordings."""
     settings = load(config)
     subject = _subject(settings, number)
 
-    async def read(store: EventStore) -> list[dict[str, object]]:
+    async def read(store: EventStore) -> list[Envelope]:
         person = await Persons(store, SystemClock()).of(subject)
         found = [await store.streams_of(one) for one in sorted(person.subjects)]
-        return [as_plain(e) for streams in found for s in streams for e in await store.read(s)]
+        return [event for streams in found for s in streams for event in await store.read(s)]
 
-    for event in asyncio.run(reading(settings, read)):
-        typer.echo(json.dumps(event, ensure_ascii=False))
+    found = asyncio.run(reading(settings, read))
+    for event in found:
+        typer.echo(json.dumps(as_plain(event), ensure_ascii=False))
+    if folder is not None:
+        _export_recordings(settings, {e.stream for e in found}, folder)
+
+
+def _export_recordings(settings: Settings, streams: set[str], into: Path) -> None:
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with opened(settings) as folder:
+        theirs = [k.label.recording for k in folder.kept() if k.label.conversation in streams]
+        for recording in theirs:
+            write_wav(folder, recording, into / f"{recording}.wav", cut=True)
+    Console(stderr=True).print(f"{len(theirs)} recordings are in {into}. They are not sealed.")
 
 
 def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: bool) -> None:
@@ -49,18 +62,18 @@ def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: 
     if not sure:
         masked = _number(settings, number).masked
         typer.confirm(f"Erase what is known of {masked} for ever?", abort=True)
-    keys, buried, files = asyncio.run(_erase(settings, subject, why, tombstone))
+    keys, buried, files, recorded = asyncio.run(_erase(settings, subject, why, tombstone))
     payloads = f"{buried} payloads are replaced by their hashes, " if tombstone else ""
     Console().print(
-        f"{keys} keys of {subject} are shredded, {payloads}{files} hand-off files are removed. "
-        "Receivers of records keep their own copies: tell them."
+        f"{keys} keys of {subject} are shredded, {payloads}{files} hand-off files and {recorded} "
+        "recordings are removed. Receivers of records keep their own copies: tell them."
     )
 
 
 async def _erase(
     settings: Settings, subject: str, reason: Reason, tombstone: bool
-) -> tuple[int, int, int]:
-    """Every subject that is this person; how many keys, payloads and files are gone."""
+) -> tuple[int, int, int, int]:
+    """Every subject that is this person; how many keys, payloads, files, recordings are gone."""
     clock = SystemClock()
     mode = Mode.TOMBSTONE if tombstone else Mode.SHRED
     keys = buried = 0
@@ -71,9 +84,11 @@ async def _erase(
             keys += len(await asyncio.to_thread(premises.privacy.erasure.erase, one, mode, reason))
             if tombstone:
                 buried += await premises.store.tombstone(one, clock.now())
+        folder = recordings(settings, premises.privacy.vault, clock, PrometheusMeter())
+        recorded = await asyncio.to_thread(folder.sweep)
     for file in files:
         file.unlink(missing_ok=True)
-    return keys, buried, len(files)
+    return keys, buried, len(files), recorded
 
 
 def join(config: Path | None, number: str, other: str, reason: str) -> None:
@@ -185,8 +200,11 @@ def holds(config: Path | None, as_json: bool) -> None:
 
 def expire(config: Path | None, dry_run: bool, as_json: bool) -> None:
     """Shred the keys whose time has come, or say which would be."""
-    with _privacy(load(config)) as privacy:
+    settings = load(config)
+    with _privacy(settings) as privacy:
         found = privacy.erasure.dry_run() if dry_run else privacy.erasure.expire()
+        if not dry_run:
+            recordings(settings, privacy.vault, SystemClock(), PrometheusMeter()).sweep()
     rows = {
         name: {"due": tally.due, "held": tally.held, "kept": tally.kept}
         for name, tally in sorted(found.items())

@@ -123,6 +123,21 @@ def row(event: Event) -> tuple[str, str, str]:
             return "caller", "may want no more texts: a person must look", event.pattern
         case e.CallBackRequested():
             return "caller", "wants to be called back", f"{event.callback}, {event.reason}"
+        case e.RecordingStarted():
+            return (
+                "call",
+                f"recording started, by {event.why}",
+                f"{event.recording} {event.wording}",
+            )
+        case e.RecordingPaused():
+            return "call", f"recording paused: {event.why}", event.recording
+        case e.RecordingResumed():
+            return "call", "recording goes on", event.recording
+        case e.RecordingEnded():
+            length = f"{event.seconds:.1f} s, {event.octets} octets"
+            return "call", f"recording ended: {event.why}", f"{event.recording} {length}"
+        case e.RecordingErased():
+            return "call", f"recording erased: {event.why}", event.recording
         case e.CallLeft():
             return "call", f"back to the dialplan: {event.exit}", event.reason
         case e.CallEnded():

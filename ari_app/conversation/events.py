@@ -401,6 +401,64 @@ class CallBackRequested:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted:
+    """Both directions of the call are recorded from here on; `why` is consent or policy.
+
+    `wording` is the bundle whose disclosure, or whose question, had told the caller.
+    """
+
+    call: str
+    recording: str
+    why: str
+    purpose: str
+    wording: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingPaused:
+    """Nothing of either direction is kept until it is resumed; `why` is sensitive."""
+
+    call: str
+    recording: str
+    why: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResumed:
+    """What was sensitive has been dealt with."""
+
+    call: str
+    recording: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded:
+    """The file is closed: `seconds` of audio without the pauses, in so many octets.
+
+    `why` is call_ended, people, refused, longest, disk, slow_disk or worker_lost.
+    """
+
+    call: str
+    recording: str
+    why: str
+    seconds: float
+    octets: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingErased:
+    """The file is gone; `why` is consent_withdrawn, or the reason of an operator."""
+
+    recording: str
+    why: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallLeft:
     """The call went back to the dialplan; `exit` is SEGUE_EXIT there."""
 
@@ -572,6 +630,11 @@ Event = (
     | HelpAsked
     | RevocationHeard
     | CallBackRequested
+    | RecordingStarted
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingEnded
+    | RecordingErased
     | CallLeft
     | CallEnded
     | HandoffRecorded

@@ -44,6 +44,11 @@ from ari_app.conversation.events import (
     ProofEnded,
     ReceiptOverdue,
     ReceiptReceived,
+    RecordingEnded,
+    RecordingErased,
+    RecordingPaused,
+    RecordingResumed,
+    RecordingStarted,
     RevocationHeard,
     SubjectsJoined,
     SubjectsParted,
@@ -90,6 +95,14 @@ class Said:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of a call, and how it stands: on, paused, over or erased."""
+
+    call: str
+    step: str
+
+
 @dataclass(frozen=True)  # no slots: see `_but`
 class Conversation:
     """Everything later decisions may depend on."""
@@ -101,6 +114,8 @@ class Conversation:
     on_the_line: str | None = None  # the live call
     calls: tuple[str, ...] = ()  # the latest KEPT
     disclosed: bool = False
+    disclosed_on: str | None = None  # the call in which that was heard last
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
     turns: tuple[Said, ...] = ()  # the latest KEPT
     turns_before: int = 0  # how many there were before those
     topic: str | None = None
@@ -157,8 +172,8 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return _but(state, calls=(*state.calls, call)[-KEPT:])
         case CallAnswered(call=call):
             return _but(state, on_the_line=call, misses=0, silences=0, hearing=True)
-        case DisclosurePlayed():
-            return _but(state, disclosed=True)
+        case DisclosurePlayed(call=call):
+            return _but(state, disclosed=True, disclosed_on=call)
         case CallerSpoke(text=text, confidence=confidence):
             return _turn(state, Said("voice", text, confidence), silences=0)
         case KeyPressed(key=key):
@@ -210,8 +225,19 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case TextReceived(body=body):
             return _turn(state, Said("sms", body, 1.0), silences=state.silences)
         case CallLeft(call=call) | CallEnded(call=call):
+            state = _recorded(state, call)
             # The end of a call may be told when the next one is on the line.
             return _but(state, on_the_line=None) if state.on_the_line == call else state
+        case RecordingStarted(recording=recording, call=call):
+            return _recording(state, recording, Recording(call, "on"))
+        case RecordingPaused(recording=recording):
+            return _step(state, recording, "on", "paused")
+        case RecordingResumed(recording=recording):
+            return _step(state, recording, "paused", "on")
+        case RecordingEnded(recording=recording):
+            return _step(_step(state, recording, "on", "over"), recording, "paused", "over")
+        case RecordingErased(recording=recording):
+            return _erased(state, recording)
         case CallBackRequested(callback=callback, due=due):
             return _but(state, callbacks={**state.callbacks, callback: due})
         case HandoffRecorded(handoff=handoff):
@@ -256,6 +282,30 @@ def _handoff(state: Conversation, id: str, step: str) -> Conversation:
     if known == step or known in ("acknowledged", "escalated"):
         return state
     return _but(state, handoffs={**state.handoffs, id: step})
+
+
+def _recording(state: Conversation, id: str, recording: Recording) -> Conversation:
+    return _but(state, recordings={**state.recordings, id: recording})
+
+
+def _step(state: Conversation, id: str, before: str, after: str) -> Conversation:
+    known = state.recordings.get(id)
+    if known is None or known.step != before:
+        return state
+    return _recording(state, id, Recording(known.call, after))
+
+
+def _erased(state: Conversation, id: str) -> Conversation:
+    known = state.recordings.get(id)
+    return _recording(state, id, Recording(known.call if known else "", "erased"))
+
+
+def _recorded(state: Conversation, call: str) -> Conversation:
+    """Nothing of a call is recorded after its end, also if nobody was left to say so."""
+    for id, known in state.recordings.items():
+        if known.call == call and known.step in ("on", "paused"):
+            state = _recording(state, id, Recording(call, "over"))
+    return state
 
 
 def _with(state: Conversation, id: str, message: Message) -> Conversation:

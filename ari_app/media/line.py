@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from ari_app.errors import Unavailable
 from ari_app.media import formats
-from ari_app.media.formats import Format
+from ari_app.media.formats import CHUNK, Format
 from ari_app.media.pacer import Pacer
 from ari_app.media.receiving import Receiving
 from ari_app.media.shield import Shield
 from ari_app.media.source import Source, networks
 from ari_app.media.speaking import Speaking
-from ari_app.ports import AudioSink, AudioWatch, Clock, Meter
+from ari_app.media.tracks import Tracks
+from ari_app.ports import AudioSink, AudioWatch, Clock, Meter, Tape
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,8 @@ class RtpLine:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
+        self._rate = wire.rate
+        self._tracks: Tracks | None = None
         self._receiving = Receiving(wire, source, self._count_refused)
         self._shield = Shield(bound)
         self._patience: float | None = None  # when the first audio should have come
@@ -153,6 +156,13 @@ class RtpLine:
         """Silence at once; the milliseconds of the prompt that were sent, 0 if none is running."""
         return self._speaking.stop()
 
+    def record(self, tape: Tape | None) -> None:
+        """As in the port."""
+        now = self._clock.monotonic()
+        if self._tracks is not None:
+            self._tracks.finish(now)
+        self._tracks = Tracks(tape.write, self._rate, tape.began, now) if tape else None
+
     def statistics(self) -> dict[str, int]:
         """As in the port."""
         floods = self._shield.floods
@@ -168,6 +178,7 @@ class RtpLine:
         if self._closed:
             return
         self._closed = True
+        self.record(None)
         self._pacer.remove(self)
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
@@ -198,6 +209,8 @@ class RtpLine:
 
     def _deliver(self, frames: list[bytes], now: float) -> None:
         for pcm in frames:
+            if self._tracks is not None:
+                self._tracks.caller(pcm, now)
             self._sink.heard(pcm, now)
 
     def _refuse_stranger(self, now: float) -> None:
@@ -222,6 +235,8 @@ class RtpLine:
     def beat(self, now: float) -> None:
         """Send 20 ms and let the time that passed show what did not come."""
         packet, ended = self._speaking.next()
+        if self._tracks is not None:
+            self._tracks.ours(bytes(packet[-CHUNK:]), now)
         self._send(packet)
         if ended:
             self._speaking.stop()

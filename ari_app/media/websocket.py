@@ -22,7 +22,8 @@ from ari_app.media.pacer import PERIOD, Pacer
 from ari_app.media.quality import mos_x100
 from ari_app.media.timing import Timing
 from ari_app.media.tones import KeyTones
-from ari_app.ports import AudioSink, AudioWatch, Clock, Meter
+from ari_app.media.tracks import Tracks
+from ari_app.ports import AudioSink, AudioWatch, Clock, Meter, Tape
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,10 @@ class WebSocketLine:
         self._hushed = False  # whether silence is in store
         self._sent = 0
 
+        self._tracks: Tracks | None = None
+        self._ulaw = b""  # the prompt
+        self._copied = 0  # octets of it
+
     @property
     def host(self) -> str:
         """See the port: it is we who connect."""
@@ -140,9 +145,11 @@ class WebSocketLine:
 
     def play(self, ulaw: bytes) -> None:
         """Start a prompt (8 kHz mu-law); a running one is replaced and does not end."""
+        self._copy(self._clock.monotonic())
         if self._length or self._hushed:
             self._flush()
         self._prompt += 1
+        self._ulaw, self._copied = ulaw, 0
         self._length = max(len(ulaw) / 8000, PERIOD)
         self._began, self._written = None, 0
         if self._cut:
@@ -160,6 +167,7 @@ class WebSocketLine:
         if not self._length:
             return 0
         now = self._clock.monotonic()
+        self._copy(now)
         played = self._played(now)
         self._flush()
         self._hush = now
@@ -171,6 +179,21 @@ class WebSocketLine:
         self._length, self._hushed = 0.0, False
         self._outbox.clear()
         self._outbox.append(_command("FLUSH_MEDIA"))
+
+    def record(self, tape: Tape | None) -> None:
+        """As in the port; our voice is what Asterisk should have played by now."""
+        now = self._clock.monotonic()
+        self._copy(now)
+        if self._tracks is not None:
+            self._tracks.finish(now)
+        self._tracks = Tracks(tape.write, self._wire.rate, tape.began, now) if tape else None
+
+    def _copy(self, now: float) -> None:
+        """What has been played of the prompt since the last time."""
+        played = round(self._played(now) * 8000) if self._length else self._copied
+        if self._tracks is not None:
+            self._tracks.ours(self._ulaw[self._copied : played], now)
+        self._copied = played
 
     def statistics(self) -> dict[str, int]:
         """As in the port; a packet is a message. Over TCP none is lost, late or out of order."""
@@ -189,6 +212,7 @@ class WebSocketLine:
 
     async def aclose(self) -> None:
         """Close the websocket, and so end Asterisk's channel; twice is fine."""
+        self.record(None)
         self._pacer.remove(self)
         task, self._task = self._task, None
         if task is None:
@@ -295,8 +319,12 @@ class WebSocketLine:
         pcm = self._rest + (ulaw_decode(data).tobytes() if self._wire.sample_size == 1 else data)
         whole = len(pcm) - len(pcm) % self._wire.frame
         self._rest = pcm[whole:]
-        for at in range(0, whole, self._wire.frame):
-            self._sink.heard(self._keys.muted(pcm[at : at + self._wire.frame]), now)
+        starts = range(0, whole, self._wire.frame)
+        frames = [self._keys.muted(pcm[at : at + self._wire.frame]) for at in starts]
+        if self._tracks is not None:
+            self._tracks.caller(b"".join(frames), now)
+        for frame in frames:
+            self._sink.heard(frame, now)
 
     def _silence(self, seconds: float, now: float) -> None:
         for _ in range(int(seconds / PERIOD + 1e-6)):
@@ -319,6 +347,7 @@ class WebSocketLine:
 
     def beat(self, now: float) -> None:
         """Every 20 ms: what did not come, what can be sent, what would have ended."""
+        self._copy(now)
         if self._patience is not None and now >= self._patience:
             self._patience = None
             logger.warning("no audio came over the websocket in %g s", _FIRST_AUDIO)
@@ -340,6 +369,9 @@ class WebSocketLine:
         return 0.0 if self._began is None else min(now - self._began, self._length)
 
     def _end(self, now: float) -> None:
+        if self._tracks is not None:
+            self._tracks.ours(self._ulaw[self._copied :], now)
+        self._copied = len(self._ulaw)
         self._length, self._hush = 0.0, now
         if self._cut:
             self._outbox.clear()

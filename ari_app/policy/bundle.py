@@ -14,13 +14,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
+from ari_app.policy.recording import RecordingPolicy, check_recording, read_recording
 from ari_app.policy.rules import Rule, read_rule
 
 _TEMPLATES = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
 _VARIABLES = frozenset({"choice", "code", "values", "people"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
-    "proofs rules".split()
+    "proofs recording rules".split()
 )
 _PROFILES = frozenset({"open", "yes_no", "digits"})  # the port TurnDetector knows these
 _LONGEST_BUNDLE = 1 << 20
@@ -50,6 +51,7 @@ class Question:
     profile: str = "open"
     choices: Mapping[str, str] = field(default_factory=dict)
     code: bool = False  # the answer is a code that was texted
+    sensitive: bool = False  # nothing of its answer is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Bundle:
     disclosure: str
     opening: str  # the first question
     proofs: Proofs = Proofs()
+    recording: RecordingPolicy = RecordingPolicy()
 
     def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
         """The wording of a prompt; the `turn`-th repeat has the next wording."""
@@ -168,6 +171,7 @@ def _build(document: Mapping[str, Any], text: str) -> Bundle:
         disclosure=str(document["greeting"]["disclosure"]),
         opening=str(document["greeting"]["question"]),
         proofs=_proofs(document.get("proofs") or {}),
+        recording=read_recording(document.get("recording") or {}),
     )
 
 
@@ -177,11 +181,12 @@ def _wordings(value: Any) -> tuple[str, ...]:
 
 def _question(name: str, value: Mapping[str, Any]) -> Question:
     choices = {str(k): str(v) for k, v in (value.get("choices") or {}).items()}
-    code = value.get("code", False)
-    if not isinstance(code, bool):
-        raise ValueError(f"question {name}: code is true or false, not {code!r}")
+    code, sensitive = value.get("code", False), value.get("sensitive", False)
+    for key, flag in (("code", code), ("sensitive", sensitive)):
+        if not isinstance(flag, bool):
+            raise ValueError(f"question {name}: {key} is true or false, not {flag!r}")
     profile = str(value.get("profile", "digits" if code else "open"))
-    return Question(str(value.get("prompt", name)), profile, choices, code)
+    return Question(str(value.get("prompt", name)), profile, choices, code, code or sensitive)
 
 
 def _text(name: str, value: Mapping[str, Any]) -> Text:
@@ -251,6 +256,7 @@ def _check(bundle: Bundle) -> None:
         raise BundleError(f"greeting names an unknown prompt or question: {greeting}")
     if bundle.questions[bundle.opening].prompt not in bundle.prompts:
         raise BundleError(f"greeting asks {bundle.opening!r} by voice, which has no prompt")
+    check_recording(bundle.recording, map(bundle.render, bundle.prompts[bundle.disclosure]))
     for rule in bundle.rules:
         _check_rule(bundle, rule)
     for channel in ("voice", "sms"):

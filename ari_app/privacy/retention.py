@@ -22,6 +22,8 @@ DAY = 24 * 3600 * 1_000_000
 #: The class of what is made of all others: kept no longer than the shortest of them, and gone as
 #: soon as any key of its owner goes, since it may hold what that key has sealed.
 SNAPSHOTS = "snapshots"
+#: The class of the keys of recordings. No snapshot holds any sound.
+RECORDINGS = "recordings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Schedule:
         for name, days in {**self.windows, "a period": self.period_days}.items():
             if days < 1:
                 raise ValueError(f"{name} must be kept for one day or more, not {days}")
-        shortest = min(self.windows.values(), default=self.period_days)
+        others = [days for name, days in self.windows.items() if name != RECORDINGS]
+        shortest = min(others, default=self.period_days)
         object.__setattr__(self, "windows", {SNAPSHOTS: shortest, **self.windows})
         lengths = {c: min(days, self.period_days) * DAY for c, days in self.windows.items()}
         object.__setattr__(self, "_lengths", lengths)

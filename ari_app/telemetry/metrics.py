@@ -59,6 +59,7 @@ METRICS: dict[str, Metric] = {
     "segue_calls_adopted_total": _counter("Callers found on the line, by what was done.", "how"),
     "segue_calls_active": _gauge("Calls that are up now."),
     "segue_call_duration_seconds": _histogram("How long calls lasted.", _CALL),
+    "segue_recordings_total": _counter("Recordings of calls, by why they ended.", "outcome"),
     # media
     "segue_rtp_packets_total": _counter("RTP packets, when their line closes.", "kind"),
     "segue_rtp_rejected_packets_total": _counter("Datagrams that were not taken.", "reason"),

@@ -23,6 +23,9 @@ from ari_app.ports import (
     Exit,
     Fence,
     IncomingCall,
+    RecordingLabel,
+    Tape,
+    TapeEnd,
     Timer,
     TurnSign,
     Utterance,
@@ -169,6 +172,7 @@ class FakeLine:
         self.played: list[str] = []
         self.peer: tuple[str, int] | None = None
         self.closed = False
+        self.tape: Tape | None = None
 
     def connect(self, peer: tuple[str, int]) -> None:
         self.peer = peer
@@ -181,11 +185,43 @@ class FakeLine:
         self.playing = None
         return 120
 
+    def record(self, tape: Tape | None) -> None:
+        self.tape = tape
+
     def statistics(self) -> dict[str, int]:
         return {"received": 1}
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+class FakeTape:
+    """Says what it is told; a tape that jams never ends."""
+
+    began = 0.0
+
+    def __init__(self, label: RecordingLabel, told: Callable[[TapeEnd], None]) -> None:
+        self.id = label.recording
+        self.label = label
+        self.jams = False
+        self._told: Callable[[TapeEnd], None] | None = told
+
+    def write(self, at: int, audio: bytes) -> None:
+        pass
+
+    def end(self, why: str) -> None:
+        if self._told and not self.jams:
+            told, self._told = self._told, None
+            told(TapeEnd(why, 1.5, 100))
+
+
+class FakeRecordings:
+    def __init__(self) -> None:
+        self.tapes: list[FakeTape] = []
+
+    def start(self, label: RecordingLabel, told: Callable[[TapeEnd], None]) -> FakeTape:
+        self.tapes.append(FakeTape(label, told))
+        return self.tapes[-1]
 
 
 class FakeLines:
@@ -347,6 +383,7 @@ class CallStory:
         self.telephone = FakeTelephone(self.gates)
         self.lines = FakeLines(self.gates)
         self.recognisers = FakeRecognisers(self.gates)
+        self.recordings = FakeRecordings()
         self.voice = FakeVoice(self.gates)
         self.store = GatedStore(
             SqliteEngine(folder / "segue.db", self.clock), self.clock, self.meter
@@ -365,6 +402,7 @@ class CallStory:
                 agent=Agent(bundle, intents, self.clock, lambda: self.carrier_up),
                 store=self.store,
                 persons=Persons(self.store, self.clock),
+                recordings=self.recordings,
                 clock=self.clock,
                 meter=self.meter,
                 subject_key=b"k" * 32,

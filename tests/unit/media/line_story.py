@@ -70,6 +70,26 @@ class Ear:
         self.nothing.append(at)
 
 
+class PaperTape:
+    """The port Tape: keeps what is written."""
+
+    id = "rec_1"
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.written: list[tuple[int, bytes]] = []
+
+    def write(self, at: int, audio: bytes) -> None:
+        self.written.append((at, audio))
+
+    def end(self, why: str) -> None:
+        pass
+
+    def channel(self, number: int) -> bytes:
+        """0 the caller, 1 we; without what lies between stretches."""
+        return b"".join(audio for _, audio in self.written)[number::2]
+
+
 class Peer:
     """Asterisk's end of the leg: a UDP socket."""
 

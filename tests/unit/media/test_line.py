@@ -15,7 +15,15 @@ from ari_app.errors import Unavailable
 from ari_app.media import g711
 from ari_app.media.line import RtpLine, RtpLines
 from ari_app.media.rtp import RtpPacket
-from tests.unit.media.line_story import Counts, Ear, FakeClock, LineStory, eventually, free_range
+from tests.unit.media.line_story import (
+    Counts,
+    Ear,
+    FakeClock,
+    LineStory,
+    PaperTape,
+    eventually,
+    free_range,
+)
 
 SILENCE = g711.SILENCE * 160
 
@@ -539,3 +547,60 @@ async def test_figures_are_told_when_the_line_closes(story: LineStory) -> None:
     await line.aclose()
     assert story.meter.counters["segue_rtp_packets_total", "received"] == 1
     assert story.meter.counters["segue_rtp_packets_total", "sent"] == 1
+
+
+# -- recording -------------------------------------------------------------------------------
+
+
+async def test_a_tape_has_the_caller_and_what_we_have_sent(story: LineStory) -> None:
+    line = await story.open("ulaw")
+    tape = PaperTape(story.clock.time)
+    line.record(tape)
+    line.play(b"\x21" * 320)
+    for sequence in range(1, 4):
+        story.peer.send(line, ulaw(sequence, 0x12))
+        await story.heard(sequence)
+        await story.beat()
+    line.record(None)
+    ours = tape.channel(1)
+    assert ours == b"\x21" * 320 + SILENCE
+    assert tape.channel(0).count(0x12) == 480
+
+
+async def test_nothing_is_copied_before_or_after(story: LineStory) -> None:
+    line = await story.open("ulaw")
+    tape = PaperTape(story.clock.time)
+    line.play(b"\x21" * 160)
+    await story.beat()
+    line.record(tape)
+    line.record(None)
+    line.play(b"\x22" * 160)
+    await story.beat()
+    await line.aclose()
+    assert tape.written == []
+
+
+async def test_a_second_stretch_stands_where_it_was(story: LineStory) -> None:
+    line = await story.open("ulaw")
+    tape = PaperTape(story.clock.time)
+    for octet in (0x21, 0x22):
+        line.record(tape)
+        line.play(bytes([octet]) * 160)
+        await story.beat()
+        line.record(None)
+        for _ in range(10):
+            await story.beat()
+    assert [(at, audio[1::2]) for at, audio in tape.written] == [
+        (0, b"\x21" * 160),
+        (11 * 160, b"\x22" * 160),
+    ]
+
+
+async def test_a_line_that_is_closed_writes_what_is_left(story: LineStory) -> None:
+    line = await story.open("ulaw")
+    tape = PaperTape(story.clock.time)
+    line.record(tape)
+    line.play(b"\x21" * 160)
+    await story.beat()
+    await line.aclose()
+    assert tape.channel(1) == b"\x21" * 160

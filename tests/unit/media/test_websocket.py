@@ -14,7 +14,7 @@ from aiohttp import web
 
 from ari_app.media import formats, g711
 from ari_app.media.websocket import WebSocketLine, WebSocketLines
-from tests.unit.media.line_story import Counts, Ear, FakeClock, eventually
+from tests.unit.media.line_story import Counts, Ear, FakeClock, PaperTape, eventually
 
 
 class Pbx:
@@ -292,3 +292,38 @@ async def test_a_line_can_be_closed_twice_and_tells_its_figures_once(story: Stor
     await line.aclose()
     await line.aclose()
     assert story.meter.counters["segue_rtp_packets_total", "sent"] == 100
+
+
+# -- recording -------------------------------------------------------------------------------
+
+
+async def test_a_tape_has_of_a_prompt_what_was_played_of_it(story: Story) -> None:
+    line = await story.open()
+    tape = PaperTape(story.clock.monotonic())
+    line.record(tape)
+    await story.pass_time(1.0)
+    line.play(bytes([0x21]) * 8000)
+    await eventually(lambda: "STOP_MEDIA_BUFFERING" in story.pbx.names)
+    await story.pass_time(0.4)
+    story.clock.advance(0.1)  # and no beat
+    line.stop()
+    await story.pass_time(1.0)
+    line.record(None)
+    ours = tape.channel(1)
+    assert abs(ours.count(0x21) - 4000) <= 160
+    assert abs(ours.index(0x21) - 8000) <= 800
+    assert 0x21 not in ours[13600:]
+
+
+async def test_a_tape_has_the_caller_of_a_wide_line(story: Story) -> None:
+    line = await story.open("slin16")
+    tape = PaperTape(story.clock.monotonic())
+    line.record(tape)
+    sound = (8000 * np.sin(np.arange(3200) / 10)).astype("<i2")
+    story.clock.advance(0.2)
+    await story.pbx.send(sound.tobytes())
+    await eventually(lambda: len(story.ear.frames) == 10)
+    line.record(None)
+    heard = g711.ulaw_decode(tape.channel(0))
+    assert len(heard) == 1600
+    assert np.sqrt(np.mean(heard[100:].astype(float) ** 2)) > 5000

@@ -69,3 +69,8 @@ def test_a_period_is_the_shorter_of_period_and_window(data_class: str, length: i
 def test_a_window_of_no_day_is_refused(windows: dict[str, int], period: int) -> None:
     with pytest.raises(ValueError, match="one day or more, not 0"):
         Schedule(windows, period)
+
+
+def test_recordings_that_go_early_take_no_snapshot_with_them() -> None:
+    both = Schedule({"words": 90, "recordings": 7})
+    assert both.windows["snapshots"] == 90

@@ -1,0 +1,1 @@
+"""Edge. Recordings of calls: files that are sealed as they are written."""
