@@ -1,0 +1,1 @@
+"""Pure. From numbers, dates, money, names and codes to the words that a voice says."""
