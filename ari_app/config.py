@@ -156,12 +156,39 @@ class Speech(Section):
 
 
 class Voice(Section):
-    """Speaking, by espeak-ng in a process of its own."""
+    """Speaking: recorded prompts, else prepared ones, else piper or espeak-ng."""
 
-    voice: str = Field("gmw/en-US", description="espeak-ng voice file")
-    rate: int = Field(165, ge=80, le=400, description="words a minute")
+    voice: str = Field(
+        "", description="espeak-ng voice file of the bundle's language; empty: the usual one"
+    )
+    voices: dict[str, str] = Field(
+        {}, description='espeak-ng voice files of other languages, such as { es = "roa/es-419" }'
+    )
+    rate: int = Field(165, ge=80, le=400, description="words a minute of espeak-ng")
+    deadline: float = Field(
+        3.0,
+        gt=0,
+        le=60,
+        description="seconds a synthesizer has for one text; one that is slower is ended, and "
+        "another gets as long again",
+    )
+    recordings: Path | None = Field(
+        None,
+        description="folder of recorded prompts: a folder for each language, in it `<prompt>.wav`, "
+        "`<prompt>.2.wav` for its second wording",
+    )
+    lexicon: Path | None = Field(
+        None, description='words that are said wrongly (TOML): [en], "Siobhan" = "Shivawn"'
+    )
+    piper: str = Field("piper", description="program of piper; of use with `piper_models`")
+    piper_models: dict[str, Path] = Field(
+        {}, description='models of piper by language, such as { en = "/srv/amy.onnx" }'
+    )
     cache: Path | None = Field(
         None, description="folder for prepared prompts; unset: beside the database"
+    )
+    cache_size: int = Field(
+        256, ge=1, le=100_000, description="MiB of that folder; the least used ones are deleted"
     )
 
 
@@ -194,6 +221,13 @@ class Calls(Section):
         "their records are closed",
     )
     no_input: float = Field(6.0, gt=0.5, description="seconds of silence that are an answer")
+    comfort: float = Field(
+        2.0,
+        ge=0,
+        le=30,
+        description="seconds of waiting for an answer after which a caller hears `one_moment`; "
+        "0: never",
+    )
     region: str = Field(
         "US", description="ISO country that callers' national numbers are read in; empty: none"
     )

@@ -362,11 +362,45 @@ class Expecting(Protocol):
         """
 
 
-class Voice(Protocol):
-    """Text to speech, cached."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How something is said: in three steps of pace and three of loudness."""
 
-    async def speak(self, text: str, language: str) -> bytes:
+    pace: int = 0  # -1 slower, 1 faster
+    gain: int = 0  # -1 quieter, 1 louder
+
+    def __post_init__(self) -> None:
+        if self.pace not in (-1, 0, 1) or self.gain not in (-1, 0, 1):
+            raise ValueError(f"there is no step {self.pace} of pace or {self.gain} of loudness")
+
+    def step(self, pace: int = 0, gain: int = 0) -> Delivery:
+        """So many steps further; the last step stays the last."""
+        return Delivery(*(max(-1, min(1, n)) for n in (self.pace + pace, self.gain + gain)))
+
+
+AS_USUAL = Delivery()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text as it is played."""
+
+    audio: bytes  # 8 kHz mu-law, no silence at either end; b"" if there is nothing to say
+    boundaries: tuple[int, ...] = ()  # where words begin after the first, in ms, ascending
+
+    def word_before(self, ms: int) -> int:
+        """Where the word begins that is said at this time, in ms: a good place to go on from."""
+        return max((b for b in self.boundaries if b <= ms), default=0)
+
+
+class Voice(Protocol):
+    """Text to speech: recorded, cached, or synthesized."""
+
+    async def speak(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> bytes:
         """8 kHz mu-law, no silence at either end; VoiceUnavailable if it cannot."""
+
+    async def prompt(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> Prompt:
+        """The same, and where its words begin."""
 
 
 class TurnSign(Enum):

@@ -16,7 +16,7 @@ from ari_app.ami.supervision import AmiSupervision
 from ari_app.ari.client import AriClient
 from ari_app.ari.telephone import AriTelephone
 from ari_app.backends.file_drop import FileDrop
-from ari_app.bootstrap import hearing, sending
+from ari_app.bootstrap import hearing, sending, speaking
 from ari_app.bootstrap.outside import destination
 from ari_app.bootstrap.premises import (
     Premises,
@@ -39,7 +39,6 @@ from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreU
 from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.jobs.leases import Leaseholder
 from ari_app.jobs.ticker import Ticker
-from ari_app.media.g711 import ulaw_encode
 from ari_app.media.line import RtpLines
 from ari_app.media.quality import with_trunk
 from ari_app.media.websocket import WebSocketLines
@@ -57,8 +56,8 @@ from ari_app.projections.persons import Persons
 from ari_app.recordings.folder import RecordingFolder
 from ari_app.sms.absent import NoCarrier
 from ari_app.sms.carriers import Carriers
+from ari_app.speech.espeak import Espeak
 from ari_app.speech.turns import Turns
-from ari_app.speech.voice import EspeakVoice
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 from ari_app.store.wal_watch import watch
@@ -133,14 +132,10 @@ class Service:
         if settings.telemetry.metrics_port:
             self._serve_metrics(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
 
-        voice = EspeakVoice(
-            ulaw_encode,
-            settings.voice.cache or settings.store.path.parent / "prompts",
-            voices={bundle.language: settings.voice.voice},
-            rate=settings.voice.rate,
-        )
+        folder = speaking.prompts_folder(settings)
+        voice = speaking.voice(settings, bundle, self._clock, self._meter, folder=folder)
         self._stack.push_async_callback(voice.aclose)
-        await voice.prepare((text, bundle.language) for text in bundle.spoken())
+        await speaking.prepared(voice, bundle)
 
         await recognisers.start()
         self._stack.push_async_callback(recognisers.aclose)
@@ -162,9 +157,10 @@ class Service:
         await self._background(
             store, leases, ticker, gateway, agent, premises.privacy.erasure, tapes
         )
-        self._watch_ourselves(
-            ticker, leases, probe(settings, agent, voice, store, key, self._clock, self._meter)
-        )
+        caller = Espeak()
+        self._stack.push_async_callback(caller.aclose)
+        ours = probe(settings, agent, voice, caller, store, key, self._clock, self._meter)
+        self._watch_ourselves(ticker, leases, ours)
         await self._supervise()
         await self._serve_agi(store, bundle, gateway, key)
 
@@ -191,6 +187,7 @@ class Service:
             region=region,
             no_input=settings.calls.no_input,
             with_trunk=with_trunk,
+            comfort=await speaking.comfort(voice, bundle, settings.calls.comfort),
         )
         calls.use(tools)
         await self._take_calls(leases, client)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from ari_app.agent.turn import Agent
 from ari_app.config import Settings
 from ari_app.phone.probe import Probe, Script
-from ari_app.ports import Clock, Meter
-from ari_app.speech.voice import EspeakVoice
+from ari_app.ports import Clock, Meter, Voice
+from ari_app.speech.espeak import Espeak
 from ari_app.store.store import EventStore
 
 
 def probe(
     settings: Settings,
     agent: Agent,
-    voice: EspeakVoice,
+    voice: Voice,
+    caller: Espeak,
     store: EventStore,
     key: bytes,
     clock: Clock,
@@ -26,6 +27,6 @@ def probe(
     script = Script(
         wanted.sip, wanted.number, wanted.caller, wanted.say, wanted.voice, limit=wanted.limit
     )
-    made = Probe(script, agent, voice, voice.espeak, store, script.subject(key), clock, meter)
+    made = Probe(script, agent, voice, caller, store, script.subject(key), clock, meter)
     made.rehearsed()
     return made

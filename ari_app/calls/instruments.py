@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ari_app.agent.turn import Agent
+from ari_app.calls.comfort import Comfort
 from ari_app.ports import (
     Clock,
     Lines,
@@ -38,3 +39,4 @@ class Instruments:
     no_input: float  # seconds of silence that are an answer
     #: A line's statistics, with what the PBX says of the trunk beside them.
     with_trunk: Callable[[Mapping[str, int], Mapping[str, object]], dict[str, int]]
+    comfort: Comfort = Comfort(0.0, b"")  # of callers who wait; none

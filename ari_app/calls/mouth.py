@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ari_app.agent.turn import Spoken
-from ari_app.calls.dialogue import Dialogue, Play, Signal, Stop
+from ari_app.calls.comfort import Waiting
+from ari_app.calls.dialogue import Dialogue, Phase, Play, Signal, Stop
 from ari_app.calls.instruments import Instruments
 from ari_app.conversation.events import DisclosurePlayed, Event, PromptInterrupted
 from ari_app.ports import Line
@@ -42,10 +43,13 @@ class Mouth:
         self.dialogue: Dialogue[Segment] = Dialogue(tools.no_input)
         self.line: Line | None = None  # where it is played, once there is one
         self.playing: Segment | None = None
+        self._waiting = Waiting(tools.comfort.after)
+        self._language: str | None = None  # of what was said last; None: nothing yet
 
     async def segment(self, spoken: Spoken, language: str, *, disclosure: bool = False) -> Segment:
         """The prompt with its audio; VoiceUnavailable."""
         audio = await self._tools.voice.speak(spoken.text, language)
+        self._language = language
         return Segment(spoken, audio, disclosure)
 
     def say(self, segments: Sequence[tuple[Segment, bool]], *, leave: bool) -> None:
@@ -79,6 +83,17 @@ class Mouth:
             cuts.append(PromptInterrupted(call=self._call, prompt=prompt, after_ms=after))
             self._tools.meter.count("segue_barge_in_total")
         return cuts
+
+    def comfort(self, now: float) -> None:
+        """Tell a caller who waits for an answer that we are there; at every tick.
+
+        Never before our first words, which must be who is speaking.
+        """
+        waits = self._language is not None and self.dialogue.phase is Phase.THINKING
+        sign = self._waiting.sign(waits, now)
+        if sign is not None and self._language is not None and self.line is not None:
+            self.line.play(self._tools.comfort.audio(sign, self._language))
+            self._tools.meter.count("segue_comfort_total", sign=sign.value)
 
     def ended(self, at: float) -> None:
         """The line has sent all of what it played."""

@@ -292,6 +292,7 @@ class CallSession:
             if self._ear.hears:
                 self._talk.follow_sign(self._detector.poll(now))
             self._mouth.follow(self._mouth.dialogue.tick(now))
+            self._mouth.comfort(now)
             until = self._talk.no_audio_until
             if self._talk.silent_line and until and now >= until:
                 self._talk.no_audio_until = None

@@ -14,6 +14,7 @@ from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
 from ari_app.cli.optout_app import optout_app
 from ari_app.cli.recordings_app import recording_app
+from ari_app.cli.prompts_app import prompts_app
 from ari_app.cli.sms import sms_app
 from ari_app.cli.store_app import store_app
 from ari_app.errors import BundleError, SegueError, SettingsError
@@ -40,6 +41,7 @@ app.command("dialplan")(write_dialplan)
 app.add_typer(sms_app, name="sms")
 app.add_typer(optout_app, name="optout")
 app.add_typer(recording_app, name="recording")
+app.add_typer(prompts_app, name="prompts")
 
 Config = Annotated[
     Path | None,

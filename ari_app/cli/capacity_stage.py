@@ -12,17 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ari_app.agent.turn import Agent
+from ari_app.bootstrap import speaking
 from ari_app.bootstrap.premises import load_bundle
 from ari_app.cli.simulated_call import spoken
 from ari_app.cli.stage import CALLER, DID, Stage, raised
 from ari_app.config import Settings
 from ari_app.errors import SettingsError, Unavailable
-from ari_app.media.g711 import ulaw_decode, ulaw_encode
+from ari_app.media.g711 import ulaw_decode
 from ari_app.phone.caller import Line
 from ari_app.phone.rehearsal import rehearse
 from ari_app.speech.espeak import Espeak
-from ari_app.speech.voice import EspeakVoice
+from ari_app.speech.prompts.recordings import Wording
 from ari_app.telemetry.clock import SystemClock
+from ari_app.telemetry.meter import PrometheusMeter
 from ari_app.understanding.intents import Intents
 from asterisk.ports import NoFreePorts, reserve
 
@@ -85,15 +87,11 @@ async def scripts(settings: Settings, lines: Sequence[str]) -> list[list[Line]]:
 async def disclosure(settings: Settings, stage: Stage) -> npt.NDArray[np.int16]:
     """The first prompt as this stage plays it."""
     bundle = load_bundle(settings)
-    voice = EspeakVoice(
-        ulaw_encode,
-        stage.database.parent / "prompts",
-        voices={bundle.language: settings.voice.voice},
-        rate=settings.voice.rate,
-    )
+    folder = stage.database.parent / "prompts"
+    voice = speaking.voice(settings, bundle, SystemClock(), PrometheusMeter(), folder=folder)
     try:
         text = bundle.prompt(bundle.disclosure)
-        await voice.prepare([(text, bundle.language)])
+        await voice.prepare([Wording(text, bundle.language, bundle.disclosure)])
         return ulaw_decode(await voice.speak(text, bundle.language))
     finally:
         await voice.aclose()

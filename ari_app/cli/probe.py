@@ -13,15 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ari_app.agent.turn import Agent
+from ari_app.bootstrap import speaking
 from ari_app.bootstrap.premises import load_bundle, subject_key
 from ari_app.cli.conversations import reading
 from ari_app.config import Settings, load
 from ari_app.errors import SegueError
-from ari_app.media.g711 import ulaw_encode
 from ari_app.phone.probe import Log, Probe, Script
 from ari_app.phone.verdict import Verdict
 from ari_app.speech.espeak import Espeak
-from ari_app.speech.voice import EspeakVoice
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -93,15 +92,11 @@ async def _probed(settings: Settings, script: Script, log: Log | None, subject: 
     clock = SystemClock()
     agent = Agent(bundle, intents, clock, lambda: bool(settings.sms.host))
     # Without the service's folder of prompts: what is spoken anew is alike enough.
-    voice = EspeakVoice(
-        ulaw_encode,
-        None,
-        voices={bundle.language: settings.voice.voice},
-        rate=settings.voice.rate,
-    )
+    meter = PrometheusMeter()
+    voice = speaking.voice(settings, bundle, clock, meter, folder=None)
     try:
+        await speaking.prepared(voice, bundle)
         async with Espeak() as caller:
-            meter = PrometheusMeter()
             probe = Probe(script, agent, voice, caller, log, subject, clock, meter)
             return await probe.run_once()
     finally:

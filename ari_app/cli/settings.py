@@ -6,10 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ari_app.bootstrap import sending
+from ari_app.bootstrap import sending, speaking
 from ari_app.bootstrap.premises import load_bundle, load_model
 from ari_app.bootstrap.texting import contracts
+from ari_app.cli.prompts import findings
 from ari_app.config import Settings, load, read_secret
+from ari_app.policy.bundle import Bundle
+from ari_app.telemetry.clock import SystemClock
+from ari_app.telemetry.meter import PrometheusMeter
 
 
 def check(config: Path | None) -> None:
@@ -28,6 +32,8 @@ def check(config: Path | None) -> None:
     }
     screen.print(f"policy   {bundle.name} {bundle.hash}, {len(bundle.rules)} rules")
     screen.print(f"speech   {_speech(settings)}")
+    for line in _prompts(settings, bundle):
+        screen.print(f"prompts  {line}")
     for name, value in secrets.items():
         screen.print(f"secret   {name}: {'set' if value else 'not set'}")
     sending.rules(settings)
@@ -36,6 +42,16 @@ def check(config: Path | None) -> None:
         hosts = ", ".join(map(str, contract.profile.hosts))
         screen.print(f"carrier  {contract.profile.name} at {hosts}")
     screen.print("settings are good")
+
+
+def _prompts(settings: Settings, bundle: Bundle) -> list[str]:
+    """What will be said by what; BundleError if nobody speaks the bundle's language."""
+    speaking.voice(settings, bundle, SystemClock(), PrometheusMeter(), folder=None)
+    wordings, recordings = speaking.wordings(bundle), speaking.recordings(settings)
+    wrong = findings(recordings, wordings)
+    there = (path for w in wordings if (path := recordings.path(w)) and path.exists())
+    counts = f"{len(wordings)} in {bundle.language}, {len(list(there))} recorded"
+    return [counts, *(f"warning: {finding}" for finding in wrong)]
 
 
 def _speech(settings: Settings) -> str:

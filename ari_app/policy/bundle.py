@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, meta
 
 from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
 from ari_app.policy.recording import RecordingPolicy, check_recording, read_recording
 from ari_app.policy.rules import Rule, read_rule
+from ari_app.policy.spoken import TEMPLATES as _TEMPLATES
+from ari_app.policy.spoken import check_values, prompt_template
 
-_TEMPLATES = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
 _VARIABLES = frozenset({"choice", "code", "values", "people"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
@@ -100,7 +100,8 @@ class Bundle:
     def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
         """The wording of a prompt; the `turn`-th repeat has the next wording."""
         wordings = self.prompts[name]
-        return self.render(wordings[min(turn, len(wordings) - 1)], **variables)
+        wording = wordings[min(turn, len(wordings) - 1)]
+        return self.render(prompt_template(wording, self.language), **variables)
 
     def text(self, name: str, **variables: Any) -> str:
         """The body of a text."""
@@ -113,15 +114,19 @@ class Bundle:
         offered = self.questions[question].choices
         return {digit: self.render(value) for digit, value in offered.items()}
 
+    def wordings(self) -> tuple[tuple[str, int, str], ...]:
+        """Every wording that can be rendered before a call: its prompt, its number, its text."""
+        found = []
+        for prompt, wordings in self.prompts.items():
+            for number, wording in enumerate(wordings, 1):
+                template = prompt_template(wording, self.language)
+                if not _used(template) & {"choice", "code"}:
+                    found.append((prompt, number, self.render(template)))
+        return tuple(found)
+
     def spoken(self) -> tuple[str, ...]:
-        """Every wording that can be rendered before a call."""
-        found = [
-            wording
-            for wordings in self.prompts.values()
-            for wording in wordings
-            if not meta.find_undeclared_variables(_TEMPLATES.parse(wording)) & {"choice", "code"}
-        ]
-        return tuple(self.render(w) for w in found)
+        """The texts of all `wordings`."""
+        return tuple(text for _, _, text in self.wordings())
 
     def render(self, template: str, **variables: Any) -> str:
         """A template of this bundle, filled in, on one line."""
@@ -228,8 +233,17 @@ def _check(bundle: Bundle) -> None:
     """Every name that a rule can reach exists; every template renders."""
     for name, wordings in bundle.prompts.items():
         for wording in wordings:
-            if "code" in _check_template(bundle, f"prompt {name}", wording):
+            where = f"prompt {name}"
+            try:
+                template = prompt_template(wording, bundle.language)
+            except ValueError as error:
+                raise BundleError(f"{where}: {error}") from error
+            if "code" in _check_template(bundle, where, template):
                 raise BundleError(f"prompt {name} would say a code aloud: only a text may have it")
+            try:
+                check_values(wording, bundle.language, bundle.values, bundle.people)
+            except ValueError as error:
+                raise BundleError(f"{where}: {error}") from error
     for name, text in bundle.texts.items():
         coded = "code" in _check_template(bundle, f"text {name}", text.body)
         for rule in bundle.rules:
@@ -268,7 +282,7 @@ def _check(bundle: Bundle) -> None:
 def _check_template(bundle: Bundle, where: str, template: str) -> set[str]:
     """The variables that it uses."""
     try:
-        used = meta.find_undeclared_variables(_TEMPLATES.parse(template))
+        used = _used(template)
     except TemplateError as error:
         raise BundleError(f"{where}: {error}") from error
     if unknown := used - _VARIABLES:
@@ -279,6 +293,11 @@ def _check_template(bundle: Bundle, where: str, template: str) -> set[str]:
     except Exception as error:  # noqa: BLE001  an expression in a template can raise anything
         raise BundleError(f"{where} cannot be rendered: {error}") from error
     return used
+
+
+def _used(template: str) -> set[str]:
+    """The variables of a template."""
+    return meta.find_undeclared_variables(_TEMPLATES.parse(template))
 
 
 def _check_rule(bundle: Bundle, rule: Rule) -> None:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import struct
 from types import TracebackType
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]  # ships no types
-from numpy.typing import NDArray
 
 from ari_app.errors import VoiceUnavailable
 from ari_app.speech.espeak_process import ANSWER, READY, SAMPLES, UNLOADABLE
+from ari_app.speech.prompts.sound import RATE, Samples
+from ari_app.speech.prompts.synthesizer import Speech
+from ari_app.speech.prompts.wav import to_telephone
 from ari_app.speech.spawn import Spawned, spawn
 
 logger = logging.getLogger(__name__)
 
-Samples = NDArray[np.int16]
-
-RATE = 8000  # of everything that leaves here, in Hz
 LONGEST_TEXT = 4000  # characters: minutes of speech
 _MOST_OCTETS = 64 << 20  # of an answer: more is not our process
+__all__ = ["RATE", "Espeak", "Samples"]
 
 
 class Espeak:
     """One espeak-ng process, started at the first text; one text at a time.
 
-    `deadline` is the seconds for one text; a process that is slower is killed.
+    `deadline` is the seconds for one text; a process that is slower is killed, and another one
+    gets as long again.
     """
 
     def __init__(self, deadline: float = 10.0) -> None:
@@ -57,7 +58,18 @@ class Espeak:
         rate: int = 160,
         pitch: int = 50,
     ) -> Samples:
-        """16-bit samples at 8000 Hz, as espeak-ng speaks: silence and level untouched.
+        """16-bit samples at 8000 Hz, as espeak-ng speaks: see `speech`."""
+        return (await self.speech(text, voice, variant, rate, pitch)).samples
+
+    async def speech(
+        self,
+        text: str,
+        voice: str = "gmw/en-US",
+        variant: str | None = None,
+        rate: int = 160,
+        pitch: int = 50,
+    ) -> Speech:
+        """What espeak-ng makes of a text: silence and level untouched.
 
         voice is one of espeak-ng's files, variant a timbre such as f4; rate in words a minute,
         pitch 0-100. VoiceUnavailable if espeak-ng is not there, refuses or is too slow.
@@ -72,12 +84,13 @@ class Espeak:
         }
         async with self._turn:
             try:
-                octets, native = await self._ask(request)
-            except OSError:
-                # It has died since the last text, or of this one: a second try tells.
-                octets, native = await self._ask_again(request)
+                octets, native, words = await self._ask(request)
+            except OSError as error:
+                # It has died or hung since the last text, or of this one: a second try tells.
+                octets, native, words = await self._ask_again(request, error)
         # A few milliseconds for a long prompt, too many beside a 20 ms packet clock.
-        return await asyncio.to_thread(_to_telephone, octets, native)
+        samples = np.frombuffer(octets[: len(octets) & ~1], "<i2").astype(np.int16)
+        return Speech(await asyncio.to_thread(to_telephone, samples, native), words)
 
     async def aclose(self) -> None:
         """End the process; a text that is being spoken fails, and so do later ones."""
@@ -89,18 +102,25 @@ class Espeak:
 
     # -- the pipe --
 
-    async def _ask_again(self, request: dict[str, str | int]) -> tuple[bytes, int]:
+    async def _ask_again(
+        self, request: dict[str, str | int], first: OSError
+    ) -> tuple[bytes, int, tuple[int, ...]]:
         if not self._closed:
-            logger.warning("espeak-ng died; starting it again")
+            how = "hung" if isinstance(first, TimeoutError) else "died"
+            logger.warning("espeak-ng %s; starting it again", how)
         try:
             return await self._ask(request)
+        except TimeoutError as error:
+            raise VoiceUnavailable(
+                f"espeak-ng did not speak within {self._deadline:g} s: is this machine overloaded?"
+            ) from error
         except OSError as error:
             raise VoiceUnavailable(
                 f"espeak-ng died twice of one text ({error}): say it otherwise."
             ) from error
 
-    async def _ask(self, request: dict[str, str | int]) -> tuple[bytes, int]:
-        """Samples and their rate; OSError (and no process) if it died."""
+    async def _ask(self, request: dict[str, str | int]) -> tuple[bytes, int, tuple[int, ...]]:
+        """Samples, their rate, and its words; OSError (and no process) if it died or hung."""
         if self._closed:
             raise VoiceUnavailable("espeak-ng was closed: this service is stopping.")
         self._last_number += 1
@@ -111,12 +131,7 @@ class Espeak:
                 assert process.process.stdin is not None
                 process.process.stdin.write(line.encode())
                 await process.process.stdin.drain()
-                kind, number, rate, octets = await _answer(process)
-        except TimeoutError as error:
-            await self._end()
-            raise VoiceUnavailable(
-                f"espeak-ng did not speak within {self._deadline:g} s: is this machine overloaded?"
-            ) from error
+                kind, number, rate, words, octets = await _answer(process)
         except asyncio.IncompleteReadError as error:
             await self._end()
             raise ConnectionResetError("espeak-ng ended") from error
@@ -127,12 +142,12 @@ class Espeak:
             raise VoiceUnavailable(
                 f"{octets.decode(errors='replace')}: see `espeak-ng --voices` for what there is."
             )
-        return octets, rate
+        return octets, rate, words
 
     async def _start(self) -> Spawned:
         self._process = process = await spawn("ari_app.speech.espeak_process", pipes=True)
         self.started += 1
-        kind, _, _, reason = await _answer(process)
+        kind, _, _, _, reason = await _answer(process)
         if kind == UNLOADABLE:
             raise VoiceUnavailable(
                 f"espeak-ng cannot be loaded ({reason.decode(errors='replace')}): "
@@ -148,21 +163,12 @@ class Espeak:
             await process.aclose()
 
 
-async def _answer(process: Spawned) -> tuple[int, int, int, bytes]:
-    """One answer: its kind, request, sample rate and octets."""
-    assert process.process.stdout is not None
-    kind, number, rate, length = ANSWER.unpack(
-        await process.process.stdout.readexactly(ANSWER.size)
-    )
-    if length > _MOST_OCTETS:
-        raise ConnectionResetError(f"an answer of {length} octets")
-    return kind, number, rate, await process.process.stdout.readexactly(length)
-
-
-def _to_telephone(octets: bytes, rate: int) -> Samples:
-    samples = np.frombuffer(octets[: len(octets) & ~1], "<i2")
-    if not samples.size:
-        return np.zeros(0, np.int16)
-    # soxr rounds 16-bit samples itself and clips what the filter lets overshoot.
-    resampled: Samples = soxr.resample(samples, rate, RATE).astype(np.int16)
-    return resampled
+async def _answer(process: Spawned) -> tuple[int, int, int, tuple[int, ...], bytes]:
+    """One answer: its kind, request, sample rate, beginnings of words and octets."""
+    stdout = process.process.stdout
+    assert stdout is not None
+    kind, number, rate, words, length = ANSWER.unpack(await stdout.readexactly(ANSWER.size))
+    if length > _MOST_OCTETS or words > LONGEST_TEXT:
+        raise ConnectionResetError(f"an answer of {length} octets and {words} words")
+    beginnings = struct.unpack(f"!{words}I", await stdout.readexactly(4 * words))
+    return kind, number, rate, beginnings, await stdout.readexactly(length)

@@ -10,16 +10,18 @@ import contextlib
 import ctypes
 import ctypes.util
 import importlib
+import itertools
 import json
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from ari_app.speech.child import die_with_parent
 
-# Kind, request, sample rate, octets that follow; network byte order.
-ANSWER = struct.Struct("!BIII")
+# Kind, request, sample rate, beginnings of words (four octets each, in ms) that follow, octets
+# that follow them; network byte order.
+ANSWER = struct.Struct("!BIIII")
 READY, SAMPLES, REFUSED, UNLOADABLE = range(4)  # SAMPLES: 16-bit little-endian; else UTF-8
 
 # speak_lib.h
@@ -28,9 +30,26 @@ _DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 _RATE, _VOLUME, _PITCH = 1, 2, 3
 _OK = 0
+_END_OF_EVENTS, _WORD = 0, 1
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT; its last field is a union of at most a pointer's size."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
 
 _CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
@@ -47,6 +66,7 @@ class Library:
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
+        self._words: list[int] = []
         self._callback = _CALLBACK(self._heard)  # kept: C holds only the address
         self.rate = 0
         reasons = []
@@ -64,16 +84,18 @@ class Library:
             raise Unloadable("; ".join(reasons) or "it is not installed")
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def speak(self, text: str, voice: str, rate: int, pitch: int) -> bytes:
-        """The samples of a text; voice is a file such as gmw/en-US, perhaps with +f4.
+    def speak(self, text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, list[int]]:
+        """The samples of a text, and where its words begin in ms.
 
-        rate in words a minute (80-450), pitch 0-100.
+        voice is a file such as gmw/en-US, perhaps with +f4; rate in words a minute
+        (80-450), pitch 0-100.
         """
         if self._library.espeak_SetVoiceByName(voice.encode()) != _OK:
             raise Unspeakable(f"espeak-ng has no voice {voice!r}")
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_VOLUME, 100)):
             self._library.espeak_SetParameter(parameter, value, 0)
         self._chunks.clear()
+        self._words.clear()
         octets = text.encode()
         failed = self._library.espeak_Synth(
             octets, len(octets) + 1, 0, 1, 0, _CHARS_UTF8, None, None
@@ -81,9 +103,12 @@ class Library:
         if failed != _OK:
             raise Unspeakable(f"espeak-ng refused the text (error {failed})")
         self._library.espeak_Synchronize()
-        return b"".join(self._chunks)
+        return b"".join(self._chunks), self._words
 
-    def _heard(self, samples: Any, count: int, _events: Any) -> int:
+    def _heard(self, samples: Any, count: int, events: Any) -> int:
+        for event in itertools.takewhile(lambda e: e.type != _END_OF_EVENTS, events or ()):
+            if event.type == _WORD:
+                self._words.append(max(event.audio_position, 0))
         if samples and count > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
         return 0
@@ -103,17 +128,20 @@ def serve(requests: IO[bytes], answers: IO[bytes], library: Library) -> None:
         request = json.loads(line)
         number = int(request["id"])
         try:
-            samples = library.speak(
+            samples, words = library.speak(
                 request["text"], request["voice"], request["rate"], request["pitch"]
             )
         except Unspeakable as error:
             _write(answers, REFUSED, number, 0, str(error).encode())
         else:
-            _write(answers, SAMPLES, number, library.rate, samples)
+            _write(answers, SAMPLES, number, library.rate, samples, words)
 
 
-def _write(answers: IO[bytes], kind: int, number: int, rate: int, body: bytes) -> None:
-    answers.write(ANSWER.pack(kind, number, rate, len(body)) + body)
+def _write(
+    answers: IO[bytes], kind: int, number: int, rate: int, body: bytes, words: Sequence[int] = ()
+) -> None:
+    beginnings = struct.pack(f"!{len(words)}I", *words)
+    answers.write(ANSWER.pack(kind, number, rate, len(words), len(body)) + beginnings + body)
     answers.flush()
 
 

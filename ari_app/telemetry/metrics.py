@@ -69,6 +69,11 @@ METRICS: dict[str, Metric] = {
     "segue_asr_workers_alive": _gauge("Workers that run."),
     "segue_asr_dropped_ms_total": _counter("Audio nobody heard: the worker was too slow."),
     "segue_asr_lost_total": _counter("Recognisers lost in a call.", "reason"),
+    # prompts
+    "segue_prompts_total": _counter("Prompts that were made ready, by where from.", "source"),
+    "segue_prompt_faults_total": _counter("Sources of prompts that failed.", "source"),
+    "segue_synthesis_seconds": _histogram("A text to its speech.", _TURN, "synthesizer"),
+    "segue_comfort_total": _counter("Signs of life to callers who wait for an answer.", "sign"),
     # turns
     "segue_turn_response_seconds": _histogram(
         "End of the caller's speech to the first packet of our reply.", _TURN

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from ari_app.agent.turn import Agent
-from ari_app.media.g711 import ulaw_encode
 from ari_app.phone.probe import Probe, Script
 from ari_app.phone.verdict import Stage, Verdict
 from ari_app.speech.espeak import Espeak
-from ari_app.speech.voice import EspeakVoice
+from ari_app.speech.prompts.espeak_voices import EspeakVoices
+from ari_app.speech.voice import PromptVoice
 from asterisk.private import PrivateAsterisk
 from tests.support.bundle import demo_bundle, demo_intents
 from tests.support.clock import NOON, FakeClock
 from tests.support.meter import RecordingMeter
 from tests.support.pbx import hang_up_everything
+from tests.support.voices import a_voice
 
 # Far ends that are not the application.
 FAR_ENDS = {
@@ -43,16 +44,15 @@ def far_ends(pbx: PrivateAsterisk) -> Iterator[PrivateAsterisk]:
 
 
 @pytest.fixture
-async def voice() -> AsyncIterator[EspeakVoice]:
-    voice = EspeakVoice(ulaw_encode, None, voices={"en": "gmw/en-US"}, rate=300)
-    yield voice
-    await voice.aclose()
+async def voice() -> AsyncIterator[PromptVoice]:
+    async with a_voice(EspeakVoices({}, rate=300)) as voice:
+        yield voice
 
 
 class Tried:
     """One probe of a number, and where its figures went."""
 
-    def __init__(self, pbx: PrivateAsterisk, voice: EspeakVoice) -> None:
+    def __init__(self, pbx: PrivateAsterisk, voice: PromptVoice) -> None:
         self._pbx = pbx
         self._voice = voice
         self.meter = RecordingMeter()
@@ -69,7 +69,7 @@ class Tried:
 
 
 @pytest.fixture
-def tried(far_ends: PrivateAsterisk, voice: EspeakVoice) -> Tried:
+def tried(far_ends: PrivateAsterisk, voice: PromptVoice) -> Tried:
     return Tried(far_ends, voice)
 
 
@@ -131,7 +131,7 @@ async def test_a_failure_is_a_figure_and_an_alarm_without_a_number(
 
 
 async def test_a_right_greeting_is_heard_and_a_reply_that_never_comes_is_missed(
-    far_ends: PrivateAsterisk, tried: Tried, voice: EspeakVoice
+    far_ends: PrivateAsterisk, tried: Tried, voice: PromptVoice
 ) -> None:
     """The prompts as a recording: who speaks them is the same to a caller."""
     bundle = demo_bundle()

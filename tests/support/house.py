@@ -17,15 +17,15 @@ from unittest import mock
 import aiohttp
 import pytest
 
+from ari_app.bootstrap import speaking
 from ari_app.bootstrap.premises import Premises
 from ari_app.cli.processes import Process
 from ari_app.cli.stage import Stage, raised
 from ari_app.config import load
 from ari_app.conversation.events import ConversationOpened, Envelope
-from ari_app.media.g711 import ulaw_encode
 from ari_app.policy.bundle import Bundle, read_bundle
 from ari_app.speech.espeak import Espeak, Samples
-from ari_app.speech.voice import EspeakVoice
+from ari_app.speech.voice import PromptVoice
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -46,6 +46,7 @@ workers = 1
 deadline = 5.0
 [calls]
 no_input = 4.0
+comfort = 5.0
 drain = 30.0
 """
 _START = 60.0
@@ -71,7 +72,7 @@ class House:
     """A running stage, and hands on every part of it."""
 
     def __init__(
-        self, stage: Stage, http: aiohttp.ClientSession, voice: EspeakVoice, store: EventStore
+        self, stage: Stage, http: aiohttp.ClientSession, voice: PromptVoice, store: EventStore
     ) -> None:
         self.stage = stage
         self.smsc = stage.smsc
@@ -311,15 +312,17 @@ async def built(folder: Path, **environment: str) -> AsyncIterator[House]:
             settings = load(stage.config)
         pbx = json.loads((folder / "pbx.ready.json").read_text())
         account = base64.b64encode(f"{pbx['ari_user']}:{pbx['ari_password']}".encode()).decode()
-        voice = EspeakVoice(ulaw_encode, folder / "prompts", voices={"en": _VOICE}, rate=_RATE)
         clock = SystemClock()
         premises = Premises(settings, clock, PrometheusMeter(strict=True), read_only=True)
         await premises.open()
         store = premises.store
         async with aiohttp.ClientSession(headers={"Authorization": f"Basic {account}"}) as http:
+            meter = PrometheusMeter(strict=True)
+            bundle = read_bundle(_SHORT.read_text(encoding="utf-8"))
+            voice = speaking.voice(settings, bundle, clock, meter, folder=folder / "prompts")
             house = House(stage, http, voice, store)
-            # espeak-ng never says the same twice: these are the service's own recordings.
-            await voice.prepare((text, house.bundle.language) for text in house.bundle.spoken())
+            # espeak-ng never says the same twice: these are the service's own.
+            await speaking.prepared(voice, bundle)
             house.descriptors_at_rest = house.descriptors()
             witness = asyncio.create_task(house.witness())
             try:

@@ -17,8 +17,10 @@ from ari_app.errors import AriRefused, AsrLost, StoreUnavailable, Unavailable, V
 from ari_app.media.quality import with_trunk
 from ari_app.policy.bundle import Bundle
 from ari_app.ports import (
+    AS_USUAL,
     AudioSink,
     AudioWatch,
+    Delivery,
     Effect,
     Exit,
     Fence,
@@ -26,6 +28,7 @@ from ari_app.ports import (
     RecordingLabel,
     Tape,
     TapeEnd,
+    Prompt,
     Timer,
     TurnSign,
     Utterance,
@@ -294,11 +297,14 @@ class FakeVoice:
         self._gates = gates
         self.speechless: set[str] = set()
 
-    async def speak(self, text: str, language: str) -> bytes:
+    async def speak(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> bytes:
         await self._gates.through("voice.speak")
         if text in self.speechless:
             raise VoiceUnavailable("espeak-ng is not there")
         return text.encode()
+
+    async def prompt(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> Prompt:
+        return Prompt(await self.speak(text, language, delivery))
 
 
 class FakeDetector:

@@ -8,6 +8,7 @@ import pytest
 from ari_app.agent.turn import Agent
 from ari_app.errors import SettingsError, Unavailable
 from ari_app.phone.probe import Pcm, Probe, Script
+from ari_app.ports import AS_USUAL, Delivery, Prompt
 from tests.support.bundle import demo_bundle, demo_intents
 from tests.support.clock import FakeClock
 from tests.support.meter import RecordingMeter
@@ -18,8 +19,11 @@ KEY = b"k" * 32
 class Mute:
     """Both voices, for a call that is never placed."""
 
-    async def speak(self, text: str, language: str) -> bytes:
+    async def speak(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> bytes:
         return b"\xff" * 800
+
+    async def prompt(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> Prompt:
+        return Prompt(await self.speak(text, language))
 
     async def synthesize(self, text: str, voice: str = "", variant: str | None = None) -> Pcm:
         return np.zeros(800, np.int16)

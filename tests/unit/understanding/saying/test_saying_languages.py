@@ -21,12 +21,16 @@ ENGLISH, SPANISH = LANGUAGES["en"], LANGUAGES["es"]
         ("1000", "one thousand", "mil"),
         ("1,005", "one thousand and five", "mil cinco"),
         ("21000", "twenty-one thousand", "veintiún mil"),
-        ("91134", "ninety-one thousand one hundred and thirty-four", "noventa y un mil ciento treinta y cuatro"),
+        (
+            "91134",
+            "ninety-one thousand one hundred and thirty-four",
+            "noventa y un mil ciento treinta y cuatro",
+        ),
         ("1000000", "one million", "un millón"),
         ("2000000000", "two billion", "dos mil millones"),
         ("-3.05", "minus three point zero five", "menos tres coma cero cinco"),
     ],
-)  # fmt: skip
+)
 def test_a_number_is_counted(value: str, english: str, spanish: str) -> None:
     assert say(value, "number", ENGLISH) == english
     assert say(value, "number", SPANISH) == spanish
@@ -54,7 +58,11 @@ def test_a_place_in_a_row(value: str, english: str, spanish: str) -> None:
 @pytest.mark.parametrize(
     ("value", "english", "spanish"),
     [
-        ("86.40", "eighty-six dollars and forty cents", "ochenta y seis euros con cuarenta céntimos"),
+        (
+            "86.40",
+            "eighty-six dollars and forty cents",
+            "ochenta y seis euros con cuarenta céntimos",
+        ),
         ("$1", "one dollar", "un dólar"),
         ("0.01 GBP", "one penny", "un penique"),
         ("21 GBP", "twenty-one pounds", "veintiuna libras"),
@@ -66,7 +74,7 @@ def test_a_place_in_a_row(value: str, english: str, spanish: str) -> None:
         ("1.999 EUR", "two euros", "dos euros"),
         ("501 GBP", "five hundred and one pounds", "quinientas una libras"),
     ],
-)  # fmt: skip
+)
 def test_money_is_named_and_agrees_with_its_number(value: str, english: str, spanish: str) -> None:
     assert say(value, "money", ENGLISH) == english
     assert say(value, "money", SPANISH) == spanish
@@ -80,12 +88,37 @@ def test_the_option_is_the_currency_of_an_amount_that_names_none() -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "english", "spanish"),
     [
-        ("2026-11-30", "date", "Monday, November thirtieth, twenty twenty-six", "lunes, treinta de noviembre de dos mil veintiséis"),
-        ("2005-03-01", "date", "Tuesday, March first, two thousand and five", "martes, primero de marzo de dos mil cinco"),
-        ("1905-03-01", "date", "Wednesday, March first, nineteen oh five", "miércoles, primero de marzo de mil novecientos cinco"),
-        ("1900-01-01", "date", "Monday, January first, nineteen hundred", "lunes, primero de enero de mil novecientos"),
+        (
+            "2026-11-30",
+            "date",
+            "Monday, November thirtieth, twenty twenty-six",
+            "lunes, treinta de noviembre de dos mil veintiséis",
+        ),
+        (
+            "2005-03-01",
+            "date",
+            "Tuesday, March first, two thousand and five",
+            "martes, primero de marzo de dos mil cinco",
+        ),
+        (
+            "1905-03-01",
+            "date",
+            "Wednesday, March first, nineteen oh five",
+            "miércoles, primero de marzo de mil novecientos cinco",
+        ),
+        (
+            "1900-01-01",
+            "date",
+            "Monday, January first, nineteen hundred",
+            "lunes, primero de enero de mil novecientos",
+        ),
         ("2026-12-01", "day", "Tuesday, December first", "martes, primero de diciembre"),
-        ("2026-12-01T14:30", "datetime", "Tuesday, December first, at two thirty p.m.", "martes, primero de diciembre, a las dos y media de la tarde"),
+        (
+            "2026-12-01T14:30",
+            "datetime",
+            "Tuesday, December first, at two thirty p.m.",
+            "martes, primero de diciembre, a las dos y media de la tarde",
+        ),
         ("9:05", "time", "nine oh five a.m.", "las nueve y cinco de la mañana"),
         ("00:00", "time", "midnight", "las doce de la noche"),
         ("12:00", "time", "noon", "las doce del mediodía"),
@@ -94,7 +127,7 @@ def test_the_option_is_the_currency_of_an_amount_that_names_none() -> None:
         ("05:59", "time", "five fifty-nine a.m.", "las cinco y cincuenta y nueve de la madrugada"),
         ("23:10", "time", "eleven ten p.m.", "las once y diez de la noche"),
     ],
-)  # fmt: skip
+)
 def test_days_and_the_clock(value: str, kind: str, english: str, spanish: str) -> None:
     assert say(value, kind, ENGLISH) == english
     assert say(value, kind, SPANISH) == spanish
@@ -105,7 +138,12 @@ def test_days_and_the_clock(value: str, kind: str, english: str, spanish: str) -
     [
         ("4711", "digits", "four seven one one", "cuatro siete uno uno"),
         ("471-100", "digits", "four seven one, one zero zero", "cuatro siete uno, uno cero cero"),
-        ("+12025550100", "phone", "plus one, two zero two, five five five, zero one zero zero", "más uno, dos cero dos, cinco cinco cinco, cero uno cero cero"),
+        (
+            "+12025550100",
+            "phone",
+            "plus one, two zero two, five five five, zero one zero zero",
+            "más uno, dos cero dos, cinco cinco cinco, cero uno cero cero",
+        ),
         ("4636", "phone", "four six three six", "cuatro seis tres seis"),
         ("aB 7", "spell", "ay bee seven", "a be siete"),
         ("é", "spell", "ee with an accent", "e con acento"),
@@ -114,7 +152,7 @@ def test_days_and_the_clock(value: str, kind: str, english: str, spanish: str) -
         ("B7", "phonetic", "bee as in Bravo, seven", "be de Barcelona, siete"),
         ("ANNE McDONALD", "name", "Anne McDONALD", "Anne McDONALD"),
     ],
-)  # fmt: skip
+)
 def test_codes_and_names(value: str, kind: str, english: str, spanish: str) -> None:
     assert say(value, kind, ENGLISH) == english
     assert say(value, kind, SPANISH) == spanish

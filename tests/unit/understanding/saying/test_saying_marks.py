@@ -37,15 +37,31 @@ def test_a_language_without_numbers_is_refused_and_told_what_to_do() -> None:
     [
         ("en", "You owe $86.40.", "You owe eighty-six dollars and forty cents."),
         ("en", "That is 20 €, or 5 GBP", "That is twenty euros, or five pounds"),
-        ("en", "On 2026-11-30 at 9:00.", "On Monday, November thirtieth, twenty twenty-six at nine a.m.."),
-        ("en", "Call +12025550100 now", "Call plus one, two zero two, five five five, zero one zero zero now"),
+        (
+            "en",
+            "On 2026-11-30 at 9:00.",
+            "On Monday, November thirtieth, twenty twenty-six at nine a.m..",
+        ),
+        (
+            "en",
+            "Call +12025550100 now",
+            "Call plus one, two zero two, five five five, zero one zero zero now",
+        ),
         ("en", "at 2:30 pm", "at 2:30 pm"),
-        ("en", "100 SMS, 12:30:10, 2026-02-31, version 1.2.3", "100 SMS, 12:30:10, 2026-02-31, version 1.2.3"),
-        ("es", "A las 9:00 o a la 13:15", "A las nueve de la mañana o a la una y cuarto de la tarde"),
+        (
+            "en",
+            "100 SMS, 12:30:10, 2026-02-31, version 1.2.3",
+            "100 SMS, 12:30:10, 2026-02-31, version 1.2.3",
+        ),
+        (
+            "es",
+            "A las 9:00 o a la 13:15",
+            "A las nueve de la mañana o a la una y cuarto de la tarde",
+        ),
         ("es", "Son 20 €", "Son veinte euros"),
         ("fr", "Vous devez 20 €", "Vous devez 20 €"),
     ],
-)  # fmt: skip
+)
 def test_what_would_be_read_out_wrongly_becomes_words(language: str, text: str, said: str) -> None:
     assert read_aloud(text, language) == said
 

@@ -1,0 +1,1 @@
+"""Prompts: recorded, kept and synthesized audio, brought to one shape."""
