@@ -130,6 +130,14 @@ class House:
             if b"ari_app.speech.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
         )
 
+    def espeak(self) -> int:
+        """The process that speaks; it runs once something had to be synthesized."""
+        return next(
+            pid
+            for pid in _children(self.service.pid)
+            if b"espeak_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+
     @contextlib.contextmanager
     def frozen(self, pid: int) -> Iterator[None]:
         """A process of ours does nothing for a while."""
