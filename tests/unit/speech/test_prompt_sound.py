@@ -90,6 +90,7 @@ def test_louder_is_six_decibels_and_never_clips() -> None:
     assert np.abs(delivered(quiet, Delivery(gain=-1))).max() == pytest.approx(3000, rel=0.01)
     limited = delivered(loud, Delivery(gain=1))
     assert 30000 < np.abs(limited.astype(np.int32)).max() <= 32000
+    assert np.array_equal(np.sign(limited), np.sign(loud))  # nothing has wrapped around
 
 
 def test_as_usual_nothing_is_touched() -> None:
