@@ -88,7 +88,7 @@ def wordings(bundle: Bundle) -> list[Wording]:
         Wording(text, bundle.language, prompt, number) for prompt, number, text in bundle.wordings()
     ]
     waiting = Wording(one_moment(bundle), bundle.language, "one_moment")
-    return spoken if "one_moment" in bundle.prompts else [*spoken, waiting]
+    return list(dict.fromkeys([*spoken, waiting] if waiting.text else spoken))
 
 
 async def prepared(voice: PromptVoice, bundle: Bundle) -> list[Ready]:
@@ -113,7 +113,7 @@ async def prepared(voice: PromptVoice, bundle: Bundle) -> list[Ready]:
 async def comfort(voice: PromptVoice, bundle: Bundle, after: float) -> Comfort:
     """What callers hear who wait; without a voice for its words, the tone."""
     words = {}
-    with contextlib.suppress(VoiceUnavailable):
+    with contextlib.suppress(VoiceUnavailable):  # then the tone
         words[bundle.language] = await voice.speak(one_moment(bundle), bundle.language)
     return Comfort(after, ulaw_encode(soft_tone()), words)
 

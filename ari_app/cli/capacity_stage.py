@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,12 +102,24 @@ def _sections(settings: Settings, most: int, page: int) -> str:
     speech, voice = settings.speech, settings.voice
     lines = ["[calls]", f"most = {most}", "[telemetry]", f"metrics_port = {page}"]
     lines += ["[voice]", f"voice = {_text(voice.voice)}", f"rate = {voice.rate}"]
+    lines += [f"deadline = {voice.deadline}", f"piper = {_text(voice.piper)}"]
+    lines += [f"voices = {_table(voice.voices)}", f"piper_models = {_table(voice.piper_models)}"]
+    if voice.recordings is not None:
+        lines.append(f"recordings = {_text(voice.recordings.resolve())}")
+    if voice.lexicon is not None:
+        lines.append(f"lexicon = {_text(voice.lexicon.resolve())}")
     lines += ["[speech]", f"workers = {speech.workers}", f"pause = {speech.pause}"]
     if speech.model_path is not None:
         lines.append(f"model_path = {_text(speech.model_path.resolve())}")
     if settings.policy.bundle is not None:
         lines += ["[policy]", f"bundle = {_text(settings.policy.bundle.resolve())}"]
     return "\n".join(lines)
+
+
+def _table(values: Mapping[str, str | Path]) -> str:
+    """A TOML inline table."""
+    pairs = ((k, v.resolve() if isinstance(v, Path) else v) for k, v in values.items())
+    return "{" + ", ".join(f"{_text(key)} = {_text(value)}" for key, value in pairs) + "}"
 
 
 def _text(value: object) -> str:

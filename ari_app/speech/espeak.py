@@ -28,11 +28,12 @@ class Espeak:
     """One espeak-ng process, started at the first text; one text at a time.
 
     `deadline` is the seconds for one text; a process that is slower is killed, and another one
-    gets as long again.
+    gets as long again. `start` is the seconds for the process to come up.
     """
 
-    def __init__(self, deadline: float = 10.0) -> None:
+    def __init__(self, deadline: float = 10.0, start: float = 10.0) -> None:
         self._deadline = deadline
+        self._patience = start
         self._process: Spawned | None = None
         self._turn = asyncio.Lock()
         self._last_number = 0
@@ -126,8 +127,9 @@ class Espeak:
         self._last_number += 1
         line = json.dumps({"id": self._last_number, **request}) + "\n"
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(self._patience):
                 process = self._process or await self._start()
+            async with asyncio.timeout(self._deadline):
                 assert process.process.stdin is not None
                 process.process.stdin.write(line.encode())
                 await process.process.stdin.drain()

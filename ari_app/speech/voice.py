@@ -157,6 +157,8 @@ class PromptVoice:
 
     async def _synthesized(self, wording: Wording) -> _Found:
         text = self._as_said(wording.text, wording.language)
+        if not text.strip() and self.speaks(wording.language):
+            return _Found(Prompt(b""), "nothing to say")
         fault: VoiceUnavailable | None = None
         for synthesizer in self._synthesizers:
             identity = synthesizer.identity(wording.language)

@@ -103,8 +103,13 @@ async def test_a_stopped_piper_is_replaced_at_the_deadline(premises: Premises) -
     ],
 )
 async def test_a_piper_that_never_speaks_is_given_up(
-    premises: Premises, how: str, deadline: float, complaint: str
+    premises: Premises,
+    how: str,
+    deadline: float,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("ari_app.speech.prompts.piper._LOADING", 0.0)
     piper = premises.piper(how, deadline)
     with pytest.raises(VoiceUnavailable, match=complaint):
         await piper.say("one", "en")
@@ -126,6 +131,12 @@ async def test_closing_while_it_speaks_fails_the_text(premises: Premises) -> Non
     with pytest.raises(VoiceUnavailable, match="closed"):
         await speaking
     assert len(premises.started()) == 1
+
+
+async def test_nothing_to_say_is_not_asked_of_piper(premises: Premises) -> None:
+    async with a_voice(premises.piper()) as voice:
+        assert await voice.speak(" \n ", "en") == b""
+    assert premises.started() == []
 
 
 async def test_without_a_model_for_the_language_the_next_one_speaks(premises: Premises) -> None:

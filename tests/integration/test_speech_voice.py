@@ -150,7 +150,7 @@ async def test_an_espeak_that_hangs_again_is_given_up(monkeypatch: pytest.Monkey
         return await spawn("asyncio", pipes=pipes)
 
     monkeypatch.setattr(espeak_module, "spawn", spawn_something_silent)
-    async with Espeak(deadline=0.2) as espeak:
+    async with Espeak(deadline=0.2, start=0.2) as espeak:
         with pytest.raises(VoiceUnavailable, match="within 0.2 s"):
             await espeak.synthesize("two")
         assert espeak.started == 2

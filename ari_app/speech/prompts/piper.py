@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_TEXT = 4000
 _MOST_LINE = 1 << 16  # octets of a line of its log
+_LOADING = 10.0  # seconds
 _LOOK = 0.005  # seconds between two looks at a file that is being written
 _RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 
@@ -31,8 +32,8 @@ _RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 class Piper:
     """The port Synthesizer, for the languages that have a model.
 
-    `deadline` is the seconds for one text, with the loading of its model; a process that is
-    slower is killed, and another one gets as long again.
+    `deadline` is the seconds for one text; a process that is slower is killed, and another one
+    gets as long again. The first text of a process may take 10 seconds more: it loads its model.
     """
 
     name = "piper"
@@ -116,7 +117,8 @@ class _Mouth:
         if self._closed:
             raise VoiceUnavailable("piper was closed: this service is stopping")
         try:
-            async with asyncio.timeout(self._deadline):
+            loading = 0.0 if self._process else _LOADING
+            async with asyncio.timeout(self._deadline + loading):
                 process = self._process or await self._start()
                 assert process.process.stdin is not None
                 process.process.stdin.write(line.encode() + b"\n")

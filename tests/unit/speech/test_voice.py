@@ -184,6 +184,18 @@ async def test_the_words_of_a_prompt_are_kept_beside_it(tmp_path: Path) -> None:
         assert await voice.prompt("Hello.", "en") == made
 
 
+async def test_a_word_begins_where_a_cut_is_heard_least_and_never_in_cut_off_silence() -> None:
+    class Late(FakeSynthesizer):
+        async def say(self, text: str, language: str) -> Speech:
+            tone = (await super().say(text, language)).samples[: RATE // 4]
+            silence = np.zeros(RATE // 2, np.int16)
+            return Speech(np.concatenate([silence, tone, silence[:240], tone]), (0, 120, 495, 730))
+
+    async with a_voice(Late()) as voice:
+        (word,) = (await voice.prompt("Hello.", "en")).boundaries
+    assert 250 <= word <= 280  # after the cut of 495 ms; espeak-ng said 235
+
+
 async def test_slower_is_made_of_the_same_audio_while_the_synthesizer_is_dead() -> None:
     first = FakeSynthesizer()
     async with a_voice(first) as voice:
