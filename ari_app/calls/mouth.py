@@ -44,7 +44,8 @@ class Mouth:
         self.line: Line | None = None  # where it is played, once there is one
         self.playing: Segment | None = None
         self._waiting = Waiting(tools.comfort.after)
-        self._language: str | None = None  # of what was said last; None: nothing yet
+        self._language = ""  # of what was made last
+        self._begun = False  # whether anything has been said
 
     async def segment(self, spoken: Spoken, language: str, *, disclosure: bool = False) -> Segment:
         """The prompt with its audio; VoiceUnavailable."""
@@ -63,6 +64,7 @@ class Mouth:
             match step:
                 case Play(segment=segment):
                     self.playing = segment
+                    self._begun = True
                     if self.line is not None:
                         self.line.play(segment.audio)
                 case Stop():
@@ -89,9 +91,9 @@ class Mouth:
 
         Never before our first words, which must be who is speaking.
         """
-        waits = self._language is not None and self.dialogue.phase is Phase.THINKING
+        waits = self._begun and self.dialogue.phase is Phase.THINKING
         sign = self._waiting.sign(waits, now)
-        if sign is not None and self._language is not None and self.line is not None:
+        if sign is not None and self.line is not None:
             self.line.play(self._tools.comfort.audio(sign, self._language))
             self._tools.meter.count("segue_comfort_total", sign=sign.value)
 

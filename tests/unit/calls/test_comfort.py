@@ -101,14 +101,21 @@ async def test_a_caller_whose_answer_takes_long_is_told_and_then_answered(
 
 async def test_nothing_is_said_before_who_is_speaking(patient: CallStory) -> None:
     patient.rings()
-    patient.gates.at(8, patient.gates.close)  # on the line, and nothing said yet
-    await patient.eventually(lambda: len(patient.gates.passed) >= 8)
+    await patient.hears("disclosure")
+    speaks = [n for n, name in enumerate(patient.gates.passed, 1) if name == "voice.speak"]
+    patient.hangs_up()
+    await patient.is_over()
+
+    # The second one: the disclosure is ready, and its question takes for ever.
+    patient.gates.at(len(patient.gates.passed) + speaks[1], patient.gates.close)
+    patient.rings("caller-2")
+    await patient.eventually(lambda: patient.gates.passed.count("voice.speak") == 4)
     await _a_tick(patient)
     patient.clock.advance(20.0)
     await _a_tick(patient)
-    assert all(line.played == [] for line in patient.lines.opened)
+    assert patient.lines.opened[1].played == []
     patient.gates.open()
-    await patient.hears("disclosure")
+    await patient.hears("disclosure", line=1)
 
 
 async def _a_tick(story: CallStory) -> None:
