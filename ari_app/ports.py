@@ -489,11 +489,21 @@ class Lost:
     segments: int = 0  # in all; 0 if unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The carrier answers after all, when the text was told to be lost."""
+
+    carrier: str
+    ids: tuple[str, ...]  # of the segments that are certainly taken by now, verbatim, in order
+    segments: int  # in all
+    refused: str = ""  # why the carrier never took the text as a whole, if that is known now
+
+
 class Outcome(NamedTuple):
     """What became of one text."""
 
     message: str
-    fate: Accepted | Refused | Throttled | Lost
+    fate: Accepted | Refused | Throttled | Lost | Late
 
 
 Outcomes: TypeAlias = Callable[[Sequence[Outcome]], None]
@@ -510,6 +520,7 @@ class BatchGateway(Protocol):
     def send_many(self, texts: Sequence[OutgoingText], told: Outcomes) -> None:
         """Take them all, in this order. Each has one outcome, told once, as soon as it is known.
 
+        One that was `Lost` may be told again, as often as an answer comes late: `Late`.
         `told` is called in the event loop, also before this returns, and best once for all the
         answers of one read; it neither blocks nor raises. Closing the gateway tells the rest.
         """
@@ -797,6 +808,13 @@ class Store(Protocol):
 
     async def settle_many(self, settled: Sequence[Settled]) -> list[Exception | None]:
         """As `settle`, for many in one transaction; for each None, or why it was not done."""
+
+    async def answered_late(self, answers: Sequence[tuple[str, Late]]) -> None:
+        """Remember what the carrier says of texts, by their ids, whose fate was lost.
+
+        Their ids are known from then on, as in `settle`. A text of unknown fate that was taken is
+        submitted, and is not sent again if it has not been yet; one that never was is refused.
+        """
 
     async def sending(self, job: Job) -> None:
         """From now on its fate is open: should we die, it comes back with the state `sending`.

@@ -102,6 +102,9 @@ NEXT: dict[tuple[MessageState, Fate], MessageState] = {
     (MessageState.PROMISED, Fate.CANCELLED): MessageState.CANCELLED,
     # An unknown text that lapses, is blocked or cancelled before it goes again stays unknown.
     (MessageState.UNKNOWN, Fate.RESENT): MessageState.POSSIBLE_DUPLICATE,
+    # The SMSC has answered after all, before it was sent again.
+    (MessageState.UNKNOWN, Fate.TAKEN): MessageState.SUBMITTED,
+    (MessageState.UNKNOWN, Fate.REFUSED): MessageState.REJECTED,
     (MessageState.POSSIBLE_DUPLICATE, Fate.TAKEN): MessageState.POSSIBLE_DUPLICATE,
     # That the second was refused or lost says nothing of the first.
     (MessageState.POSSIBLE_DUPLICATE, Fate.REFUSED): MessageState.UNKNOWN,

@@ -21,7 +21,7 @@ from ari_app.conversation.state import Conversation
 from ari_app.conversation.upcast import UPCASTERS
 
 #: To be raised when the same events fold to another state of the same shape.
-RULES = 2
+RULES = 3
 
 
 def to_text(state: Conversation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from ari_app.conversation.events import (
     ConsentRefused,
     TextDelayed,
@@ -12,16 +14,17 @@ from ari_app.conversation.events import (
 from ari_app.conversation.message import MessageClass
 from ari_app.outbox.overdue import reconcile_timer
 from ari_app.outbox.retry import RetryPolicy
-from ari_app.ports import Accepted, Job, Lost, Outcome, Refused, Settled, Throttled
+from ari_app.ports import Accepted, Job, Lost, Refused, Settled, Throttled
+
+#: What a text is settled by; a late answer settles nothing, it corrects.
+Fate: TypeAlias = Accepted | Refused | Throttled | Lost
 
 _SECOND = 1_000_000
 # The carrier keeps a list of its own: what it has from the person, we must know as well.
 _OPTED_OUT = ConsentRefused(purpose="texts", channel="sms", how="carrier")
 
 
-def after(
-    job: Job, fate: Accepted | Refused | Throttled | Lost, now: int, retry: RetryPolicy, wait: float
-) -> Settled:
+def after(job: Job, fate: Fate, now: int, retry: RetryPolicy, wait: float) -> Settled:
     """How the job is settled at `now` (UTC microseconds).
 
     `wait` is how many seconds a text of the class `reconcile` waits for a receipt, unknown.
@@ -40,9 +43,9 @@ def after(
             return _lost(job, fate, now, retry, wait)
 
 
-def status(settled: Settled, outcome: Outcome) -> str:
+def status(settled: Settled, fate: Fate) -> str:
     """What the figures call it."""
-    match outcome.fate:
+    match fate:
         case Accepted():
             return "submitted"
         case Throttled():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ari_app.conversation.events import TextRefused
 from ari_app.conversation.identity import E164
 from ari_app.errors import StoreUnavailable
-from ari_app.outbox.aftermath import after, status
+from ari_app.outbox.aftermath import Fate, after, status
 from ari_app.outbox.one_by_one import in_batches
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.ports import (
@@ -19,6 +19,7 @@ from ari_app.ports import (
     Claim,
     Clock,
     Job,
+    Late,
     Lost,
     Meter,
     Outcome,
@@ -72,6 +73,7 @@ class TextSender:
         self._keeps = int(keeps * 1_000_000)
         self._sent: dict[str, tuple[Job, float]] = {}  # the job, and when it was handed over
         self._told: list[Settled] = []
+        self._late: list[tuple[str, Late]] = []
         self._settling: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
         self._paused: frozenset[str] = frozenset()
@@ -93,7 +95,7 @@ class TextSender:
             failpoint("outbox.after_claim")
         self._count(claim)
         for job in claim.lost:
-            self._settle(job, Outcome(job.id, _DIED))
+            self._settle(job, _DIED)
         self._hand_over(claim.send)
         return claim.moved
 
@@ -106,7 +108,7 @@ class TextSender:
 
     async def drain(self) -> None:
         """Wait until all that was claimed is answered and settled."""
-        while self._sent or self._told or self._settling:
+        while self._sent or self._told or self._late or self._settling:
             if self._settling is not None:
                 await asyncio.wait([self._settling])
             else:
@@ -165,27 +167,31 @@ class TextSender:
         """See the port `BatchGateway`."""
         failpoint("sms.after_send")
         now, counts = self._clock.monotonic(), dict[str, int]()
-        for outcome in outcomes:
-            known = self._sent.pop(outcome.message, None)
+        for message, fate in outcomes:
+            if isinstance(fate, Late):
+                self._late.append((message, fate))
+                self._settle_soon()
+                continue
+            known = self._sent.pop(message, None)
             if known is None:
-                logger.error("message %s was answered twice", outcome.message)
+                logger.error("message %s was answered twice", message)
                 continue
             job, started = known
-            said = self._settle(job, outcome)
+            said = self._settle(job, fate)
             counts[said] = counts.get(said, 0) + 1
-            if isinstance(outcome.fate, Accepted):
+            if isinstance(fate, Accepted):
                 self._meter.observe("segue_sms_submit_seconds", now - started)
         for said, count in counts.items():
             self._meter.count("segue_sms_total", count, status=said)
         self._moved.set()
 
-    def _settle(self, job: Job, outcome: Outcome) -> str:
-        settled = after(job, outcome.fate, self._clock.now(), self._retry, self._patience)
-        said = status(settled, outcome)
-        if isinstance(outcome.fate, Throttled):
-            logger.debug("message %s goes again in %g s", job.id, outcome.fate.pause)
-        elif not isinstance(outcome.fate, Accepted):
-            logger.info("message %s is %s: %s", job.id, said, outcome.fate)
+    def _settle(self, job: Job, fate: Fate) -> str:
+        settled = after(job, fate, self._clock.now(), self._retry, self._patience)
+        said = status(settled, fate)
+        if isinstance(fate, Throttled):
+            logger.debug("message %s goes again in %g s", job.id, fate.pause)
+        elif not isinstance(fate, Accepted):
+            logger.info("message %s is %s: %s", job.id, said, fate)
         elif logger.isEnabledFor(logging.DEBUG):
             masked = E164(str(job.payload["to"])).masked
             logger.debug("message %s to %s submitted", job.id, masked)
@@ -194,16 +200,24 @@ class TextSender:
 
     def _keep(self, settled: Settled) -> None:
         self._told.append(settled)
+        self._settle_soon()
+
+    def _settle_soon(self) -> None:
         if self._settling is None:
             self._settling = asyncio.create_task(self._write(), name="outbox settles")
 
     async def _write(self) -> None:
         """All that has been told meanwhile by one durable write, until nothing is left."""
         try:
-            while self._told:
+            while self._told or self._late:
+                # A text is lost before it is found again.
+                late, self._late = self._late, []
                 told, self._told = self._told, []
-                failpoint("outbox.before_settle")
-                await self._write_down(told)
+                if told:
+                    failpoint("outbox.before_settle")
+                    await self._write_down(told)
+                if late:
+                    await self._write_late(late)
         finally:
             self._settling = None
             self._moved.set()
@@ -223,6 +237,18 @@ class TextSender:
             return
         ids = ", ".join(one.job.id for one in settled)
         logger.error("the store stays away: the fate of %s is told at the next start", ids)
+
+    async def _write_late(self, late: Sequence[tuple[str, Late]]) -> None:
+        for _ in range(_SETTLE_TRIES):
+            try:
+                await self._store.answered_late(late)
+            except StoreUnavailable as error:
+                logger.error("%d late answers are not stored yet: %s", len(late), error)
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+        ids = ", ".join(message for message, _ in late)
+        logger.error("the store stays away: the late answers of %s are lost", ids)
 
 
 def _text(job: Job) -> OutgoingText | None:

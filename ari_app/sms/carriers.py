@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from ari_app.ports import (
     Accepted,
     Clock,
+    Late,
     Lost,
     Outcome,
     Outcomes,
@@ -143,7 +144,7 @@ class Carriers:
                         pulse.taken(now - since, now)
                     case Refused() | Lost():
                         pulse.failed(now)
-                    case Throttled():
+                    case Throttled() | Late():
                         pass
             told(outcomes)
 

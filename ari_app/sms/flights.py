@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ari_app.ports import Accepted, Lost, Outcomes, Refused, Throttled
+from ari_app.ports import Accepted, Late, Lost, Outcomes, Refused, Throttled
 from smpp.constants import status_name
 from smpp.errors import NotSent, SessionClosed
 from smpp.profile_sections import Meaning, Statuses
@@ -56,6 +56,28 @@ def fate(carrier: str, statuses: Statuses, answers: Sequence[Answer]) -> Fate:
     if Meaning.THROTTLED in meanings:
         return Throttled(PAUSE)
     return Refused(why, transient=True)
+
+
+def late(
+    carrier: str, statuses: Statuses, flight: Flight, place: int, answer: str | int
+) -> Late | None:
+    """What is known now that a part is answered after all; None if it makes no difference.
+
+    While other parts are open it is for them to tell; and a text that was refused stays so.
+    """
+    before = fate(carrier, statuses, flight.answers)
+    flight.answers[place] = answer
+    if flight.open or not isinstance(before, Lost):
+        return None
+    ids = tuple(answer for answer in flight.answers if isinstance(answer, str))
+    match fate(carrier, statuses, flight.answers):
+        case Refused(reason=reason):
+            refused = reason
+        case Throttled():
+            refused = "the carrier was too busy"
+        case _:
+            refused = ""
+    return Late(carrier, ids, len(flight.answers), refused)
 
 
 def _first(statuses: Statuses, answers: Sequence[Answer], meaning: Meaning) -> int:

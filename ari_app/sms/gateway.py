@@ -13,6 +13,7 @@ from ari_app.errors import CarrierUnavailable, SmsRefused, SmsUnknown
 from ari_app.ports import (
     Accepted,
     Clock,
+    Late,
     Lost,
     Meter,
     Outcome,
@@ -24,7 +25,7 @@ from ari_app.ports import (
     SmsInbox,
     Throttled,
 )
-from ari_app.sms.flights import PAUSE, Answer, Fate, Flight, fate
+from ari_app.sms.flights import PAUSE, Answer, Fate, Flight, fate, late
 from ari_app.sms.inbound import Inbound
 from smpp.binds import BindAlarm, BindDown, BindUp, Event, Standing
 from smpp.carrier import Account, pool
@@ -211,11 +212,8 @@ class SmppGateway:
             if not flight.open:
                 done.append(flight)
         self._tell(done)
-        for (flight, _), status, id in settled.late:
-            self._meter.count("segue_smpp_late_answers_total", carrier=self.name)
-            logger.warning(
-                "message %s is answered too late: status %d, id %s", flight.message, status, id
-            )
+        for (flight, place), status, id in settled.late:
+            self._tell_late(flight, place, status, id)
 
     def wanted(self, tokens: Sequence[Token]) -> bool:
         """See `smpp.texts.Sink`: what was claimed is sent."""
@@ -233,13 +231,26 @@ class SmppGateway:
             self._count(outcome.fate for outcome in found)
             told(found)
 
+    def _tell_late(self, flight: Flight, place: int, status: int, id: str) -> None:
+        self._meter.count("segue_smpp_late_answers_total", carrier=self.name)
+        logger.warning(
+            "message %s is answered too late: status %d, id %s", flight.message, status, id
+        )
+        answer = status if status != Status.ESME_ROK else id
+        known = late(self.name, self._profile.statuses, flight, place, answer)
+        if known is not None:
+            self._count([known])
+            flight.told([Outcome(flight.message, known)])
+
     async def send(self, text: OutgoingText) -> Accepted:
         """One text; SmsRefused if it was not taken as a whole, SmsUnknown if it perhaps was."""
         known: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
 
         def told(outcomes: Sequence[Outcome]) -> None:
-            if not known.done():  # whoever asked may have gone
-                known.set_result(outcomes[0].fate)
+            fate = outcomes[0].fate
+            # Whoever asked may have gone, and does not wait for what comes late.
+            if not (known.done() or isinstance(fate, Late)):
+                known.set_result(fate)
 
         self.send_many([text], told)
         match await known:
@@ -283,12 +294,12 @@ class SmppGateway:
                 why = f"the SMSC of {self.name} at {bind} refuses the bind: {error}"
                 self._on_alarm(CarrierUnavailable(why))
 
-    def _count(self, fates: Iterable[Fate]) -> None:
+    def _count(self, fates: Iterable[Fate | Late]) -> None:
         for outcome, n in Counter(map(_called, fates)).items():
             self._meter.count("segue_smpp_submits_total", n, carrier=self.name, outcome=outcome)
 
 
-def _called(fate: Fate) -> str:
+def _called(fate: Fate | Late) -> str:
     match fate:
         case Accepted():
             return "accepted"
@@ -298,3 +309,5 @@ def _called(fate: Fate) -> str:
             return "throttled"
         case Lost():
             return "unknown"
+        case Late():
+            return "late"

@@ -64,6 +64,12 @@ class Write:
     wire: tuple[str, Sequence[str]] | None = None
     counted: bool = True
     in_doubt: bool = False
+    text: str | None = None  # whose the ids of `wire` are, if no job is settled
+
+    @property
+    def owner(self) -> str:
+        """The message that the ids of `wire` belong to."""
+        return self.job.id if self.job else self.text or ""
 
 
 #: An event, what led to it, and its dedupe key.
@@ -226,9 +232,9 @@ class Appender:
         early, rules = self._wire.early(link, responses, now) if responses else ({}, None)
         keys = {w.dedupe for w in writes if w.dedupe}
         keys |= {
-            receipt_key(w.job.id, r)
+            receipt_key(w.owner, r)
             for w in writes
-            if w.wire and w.job
+            if w.wire
             for id in w.wire[1]
             if (found := early.get((w.wire[0], id)))
             for r in found.receipts
@@ -291,6 +297,8 @@ class Appender:
             changes.timers += [(t.id, stream, t.kind, t.due) for t in write.timers]
         if job is not None:
             self._settle(job, write, batch)
+        if write.wire is not None:
+            self._know(write, batch)
         return envelopes[: len(write.events)]
 
     def _hold(self, link: Link, fence: Fence, batch: _Batch) -> None:
@@ -344,14 +352,13 @@ class Appender:
     def _early(self, write: Write, batch: _Batch) -> list[_Fact]:
         """The receipts that came before the ids that this write makes known."""
         assert write.wire is not None
-        assert write.job is not None
         found: dict[str, _Fact] = {}
         for id in write.wire[1]:
             early = batch.early.get((write.wire[0], id))
             for receipt in early.receipts if early else ():
-                key = receipt_key(write.job.id, receipt)
+                key = receipt_key(write.owner, receipt)
                 if key not in batch.changes.seen:
-                    found.setdefault(key, (receipt_event(write.job.id, receipt), None, key))
+                    found.setdefault(key, (receipt_event(write.owner, receipt), None, key))
         return list(found.values())
 
     def _settle(self, job: Job, write: Write, batch: _Batch) -> None:
@@ -366,14 +373,18 @@ class Appender:
             )
         )
         batch.mine.discard(job.id)
-        if write.wire is not None:
-            carrier, ids = write.wire
-            for id in ids:
-                changes.wires.append(known_row(carrier, id, job.id, job.stream, batch.now))
-                early = batch.early.pop((carrier, id), None)
-                if early is not None and batch.rules is not None:
-                    changes.arrived += [(number,) for number in early.numbers]
-                    batch.rules.learn(carrier, early.proof)
+
+    def _know(self, write: Write, batch: _Batch) -> None:
+        """From now on the receipts of these ids are found."""
+        assert write.wire is not None
+        carrier, ids = write.wire
+        changes, owner, stream = batch.changes, write.owner, write.stream
+        for id in ids:
+            changes.wires.append(known_row(carrier, id, owner, stream, batch.now))
+            early = batch.early.pop((carrier, id), None)
+            if early is not None and batch.rules is not None:
+                changes.arrived += [(number,) for number in early.numbers]
+                batch.rules.learn(carrier, early.proof)
 
     def _flush(self, link: Link, batch: _Batch) -> None:
         changes = batch.changes

@@ -21,6 +21,7 @@ from ari_app.ports import (
     Effect,
     Fence,
     Job,
+    Late,
     Meter,
     Position,
     Receipt,
@@ -35,6 +36,7 @@ from ari_app.store.arrivals import Arrivals
 from ari_app.store.claiming import Texts
 from ari_app.store.engine import Engine, Link, Row
 from ari_app.store.gating import Gate, Open
+from ari_app.store.late import LateAnswers
 from ari_app.store.leases import LeaseTable
 from ari_app.store.migration import prepare
 from ari_app.store.outbox import Outbox
@@ -113,6 +115,7 @@ class EventStore:
         self._leases = LeaseTable(engine, worker)
         self._tombstones = Tombstones(engine)
         self._snapshots = Snapshots(self._payloads)
+        self._late = LateAnswers(engine, self._appender, self._snapshots, clock)
         appends = Following(engine, self._appender)
         self._writer = GroupWriter(engine, appends, meter, self._changed)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
@@ -351,6 +354,11 @@ class EventStore:
         outcomes = await self._writer.run(lambda link: self._appender.apply(link, writes))
         self._changed()
         return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]
+
+    async def answered_late(self, answers: Sequence[tuple[str, Late]]) -> None:
+        """See the port."""
+        await self._writer.run(lambda link: self._late.store(link, answers))
+        self._changed()
 
     async def sending(self, job: Job) -> None:
         """See the port."""

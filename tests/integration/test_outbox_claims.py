@@ -20,10 +20,10 @@ from ari_app.conversation.events import (
     TextSubmitted,
 )
 from ari_app.conversation.identity import E164, new_id
-from ari_app.conversation.message import MessageClass, Priority
+from ari_app.conversation.message import MessageClass, MessageState, Priority
 from ari_app.outbox.errors import NotPossible
 from ari_app.outbox.verdict import ALLOWED, Blocked, Verdict, Wait
-from ari_app.ports import Claim, Effect, Job, Receipt, Settled
+from ari_app.ports import Claim, Effect, Job, Late, Receipt, Settled
 from ari_app.store.engine import Link
 from ari_app.store.queue_desk import Wanted, names_of
 from ari_app.store.store import EventStore
@@ -90,6 +90,9 @@ class Queue:
 
     async def log(self, id: str) -> list[Event]:
         return [e.event for e in await self.store.read(f"conv_{id}")][1:]
+
+    async def state(self, id: str) -> MessageState:
+        return (await self.store.state(f"conv_{id}")).messages[id].state
 
     def row(self, id: str) -> tuple[str, int]:
         ((state, attempts),) = self.base.rows("SELECT state, attempts FROM outbox WHERE id = ?", id)
@@ -423,6 +426,87 @@ async def test_receipts_that_outran_the_answer_are_settled_with_it(queue: Queue)
         "TextSubmitted",
         "ReceiptReceived",
     ]
+
+
+# -- late answers -------------------------------------------------------------------------------
+
+
+async def given_up(queue: Queue, id: str, **how: object) -> None:
+    """Its fate is lost."""
+    await queue.settle(await queue.take(id), lost(id), in_doubt=True, **how)
+
+
+def lost(id: str) -> TextSightLost:
+    return TextSightLost(message=id, reason="no answer")
+
+
+async def test_a_late_answer_makes_an_unknown_text_submitted_and_its_receipt_finds_it(
+    queue: Queue,
+) -> None:
+    await queue.promise("first")
+    await given_up(queue, "first")
+    await queue.store.answered_late([("first", Late("main", ("7",), 1))])
+    assert await queue.store.receipt(Receipt("main", "7", "DELIVRD", ""))
+    submitted = TextSubmitted(message="first", carrier="main", ids=("7",), attempts=1)
+    assert (await queue.log("first"))[:2] == [lost("first"), submitted]
+    assert await queue.state("first") is MessageState.DELIVERED
+
+
+async def test_a_receipt_that_came_before_the_late_answer_is_not_lost(queue: Queue) -> None:
+    await queue.promise("first")
+    await given_up(queue, "first")
+    assert not await queue.store.receipt(Receipt("main", "7", "DELIVRD", ""))
+    await queue.store.answered_late([("first", Late("main", ("7",), 1))])
+    assert await queue.state("first") is MessageState.DELIVERED
+    assert not queue.base.rows("SELECT * FROM early_receipt")
+
+
+async def test_what_was_taken_after_all_is_not_sent_again(queue: Queue) -> None:
+    await queue.promise("first", message_class=MessageClass.AT_LEAST_ONCE)
+    await given_up(queue, "first", retry_at=NOON)
+    await queue.store.answered_late([("first", Late("main", ("7",), 1))])
+    assert await queue.sent() == []
+    assert await queue.state("first") is MessageState.SUBMITTED
+
+
+async def test_a_text_that_went_again_stays_a_possible_duplicate_with_both_ids(
+    queue: Queue,
+) -> None:
+    await queue.promise("first", message_class=MessageClass.AT_LEAST_ONCE)
+    await given_up(queue, "first", retry_at=NOON)
+    again = await queue.take("first")
+    await queue.store.answered_late([("first", Late("main", ("7",), 1))])
+    await queue.settle(again, taken("first"), wire=("main", ("8",)))
+    assert await queue.state("first") is MessageState.POSSIBLE_DUPLICATE
+    assert await queue.store.receipt(Receipt("main", "7", "ENROUTE", ""))
+    assert await queue.store.receipt(Receipt("main", "8", "DELIVRD", ""))
+    assert await queue.state("first") is MessageState.DELIVERED
+
+
+async def test_a_part_that_is_known_late_is_found_while_the_rest_stays_unknown(
+    queue: Queue,
+) -> None:
+    await queue.promise("first")
+    await given_up(queue, "first")
+    await queue.store.answered_late([("first", Late("main", ("7",), 2))])
+    assert await queue.state("first") is MessageState.UNKNOWN
+    assert await queue.store.receipt(Receipt("main", "7", "ENROUTE", ""))
+    await queue.store.answered_late([("first", Late("main", ("7", "8"), 2))])
+    assert await queue.state("first") is MessageState.SUBMITTED
+
+
+async def test_a_late_refusal_settles_the_only_try_and_no_other(queue: Queue) -> None:
+    for id, to in (("first", ADA), ("second", BOB)):
+        await queue.promise(id, to)
+    (one, two) = (await queue.claim()).send
+    for job in (one, two):
+        await queue.settle(job, lost(job.id), in_doubt=True)
+    await queue.store.queue().retry("second")
+    await queue.settle(await queue.take("second"), lost("second"), in_doubt=True)
+    no = Late("main", (), 1, "ESME_RINVDSTADR")
+    await queue.store.answered_late([("first", no), ("second", no), ("third", no)])
+    assert await queue.state("first") is MessageState.REJECTED
+    assert await queue.state("second") is MessageState.UNKNOWN
 
 
 # -- the desk -----------------------------------------------------------------------------------

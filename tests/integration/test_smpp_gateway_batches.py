@@ -17,6 +17,7 @@ from ari_app.errors import SmsUnknown
 from ari_app.ports import (
     Accepted,
     IncomingText,
+    Late,
     Lost,
     Outcome,
     OutgoingText,
@@ -62,6 +63,7 @@ class Script(Smsc):
         super().__init__(accounts={"segue": "secret"})
         #: The status of an answer; None: none for now. 0 for all until a test says otherwise.
         self.says: Callable[[SubmitSm], int | None] = lambda pdu: 0
+        self.status = 0  # of what is answered after all
         #: What was not answered: how to answer it after all.
         self.held: list[Callable[[], None]] = []
 
@@ -70,7 +72,8 @@ class Script(Smsc):
         status = self.says(pdu)
         if status is None:
             self.submits.append(pdu)
-            answer = SubmitSmResp(sequence=pdu.sequence, message_id="late")
+            id = "" if self.status else "late"
+            answer = SubmitSmResp(sequence=pdu.sequence, status=self.status, message_id=id)
             self.held.append(lambda: connection.send(answer))
         elif status:
             self.submits.append(pdu)
@@ -418,7 +421,7 @@ async def test_parts_are_not_repeated_beyond_the_time_of_their_text(smsc: Script
 # -- late -------------------------------------------------------------------------------------
 
 
-async def test_an_answer_that_comes_late_is_counted_and_changes_nothing(
+async def test_an_answer_that_comes_late_is_told_after_all(
     smsc: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     smsc.says = lambda pdu: None
@@ -429,8 +432,31 @@ async def test_an_answer_that_comes_late_is_counted_and_changes_nothing(
         smsc.held.pop()()
         late = ("segue_smpp_late_answers_total", "main")
         await until(lambda: desk.meter.counts[late] == 1)
-        await desk.fates(1)
+        assert desk.told[1:] == [("msg_1", Late("main", ("late",), 1))]
     assert "message msg_1 is answered too late: status 0, id late" in caplog.text
+
+
+async def test_the_parts_of_a_long_text_are_told_as_their_answers_come_late(smsc: Script) -> None:
+    smsc.says = lambda pdu: None
+    async with desk_at(smsc.port, response_timeout=0.1) as desk:
+        desk.send(text(1, LONG))
+        assert isinstance((await desk.fates(1))["msg_1"], Lost)
+        for answer in smsc.held:
+            answer()
+        await until(lambda: len(desk.told) == 4)
+    ids = ("late", "late", "late")
+    assert [o.fate for o in desk.told[1:]] == [Late("main", ids[:n], 3) for n in (1, 2, 3)]
+
+
+async def test_a_late_refusal_says_that_the_text_never_was_there(smsc: Script) -> None:
+    smsc.says = lambda pdu: None
+    smsc.status = Status.ESME_RINVDSTADR
+    async with desk_at(smsc.port, response_timeout=0.1) as desk:
+        desk.send(text(1))
+        assert isinstance((await desk.fates(1))["msg_1"], Lost)
+        smsc.held.pop()()
+        await until(lambda: len(desk.told) == 2)
+    assert desk.told[1].fate == Late("main", (), 1, "ESME_RINVDSTADR")
 
 
 # -- several binds ----------------------------------------------------------------------------

@@ -21,11 +21,15 @@ from ari_app.conversation.events import (
 )
 from ari_app.conversation.identity import E164
 from ari_app.conversation.message import MessageState
+from ari_app.outbox.relay import Relay
+from ari_app.outbox.retry import RetryPolicy
+from ari_app.outbox.texts import TextSender
 from ari_app.ports import Effect, OutgoingText, SmsGateway
 from ari_app.sms import inbound as inbound_module
 from ari_app.sms.dedupe import DedupeKeys
 from ari_app.sms.parts import Parts
 from ari_app.store.store import EventStore
+from ari_app.telemetry.clock import SystemClock
 from smpp.address import Address
 from smpp.constants import Status, Tag
 from smpp.errors import SmppError
@@ -37,6 +41,7 @@ from tests.support.clock import DAY, FakeClock
 from tests.support.killing import killed_at
 from tests.support.receiving import KEY, bound
 from tests.support.store import opened, running, sqlite_store
+from tests.support.wait import PATIENCE
 
 ALICE = E164("+33123456789")
 LONG = "Bring your papers, please. " * 15  # three parts
@@ -492,3 +497,32 @@ async def test_killed_after_a_part_the_text_is_whole_and_there_once(
     async with opened(tmp_path) as store, bound(smsc.port, store):
         assert await sending == 0
         assert await texts(store) == [LONG]
+
+
+# -- a response that comes after its deadline ---------------------------------------------------
+
+
+async def test_a_receipt_finds_a_text_whose_answer_came_too_late(
+    smsc: Smsc, store: EventStore
+) -> None:
+    smsc.faults.answer_delay = "0.5"
+    promised = TextPromised(message="msg_late", template="t", to=ALICE.value, body="b")
+    clock = SystemClock()
+    effect = Effect("sms", "msg_late", clock.now(), {"to": ALICE.value, "body": "b"})
+    await store.append("conv_late", [promised], effects=[effect])
+    async with bound(smsc.port, store, response_timeout=0.1) as (gateway, meter):
+        sender = TextSender(gateway, store, clock, meter, RetryPolicy())
+        await Relay(store, clock, meter, {"sms": sender}).run_once()
+        assert await state(store, "conv_late") is MessageState.UNKNOWN
+        async with asyncio.timeout(PATIENCE):
+            while await state(store, "conv_late") is not MessageState.SUBMITTED:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.01)
+        (sent,) = [
+            e.event for e in await store.read("conv_late") if e.event.__class__ is TextSubmitted
+        ]
+    # By another connection, as after a restart.
+    async with bound(smsc.port, store):
+        assert isinstance(sent, TextSubmitted)
+        await deliver(smsc, receipt(sent.ids[0]))
+        await until_there(store, "conv_late", 1)
+    assert await state(store, "conv_late") is MessageState.DELIVERED

@@ -296,10 +296,10 @@ def model(life: list[Stored]) -> Model:
 def _text_goes_on(text: dict[str, Any], name: str, p: dict[str, Any]) -> None:
     if name == "text.submitted":
         text["parts"] = len(p["ids"])
-    if text["state"] == "promised":
+    if text["state"] in ("promised", "unknown"):
         after = {"text.submitted": "submitted", "text.refused": "rejected"}
         after["text.sight_lost"] = "unknown"
-        text["state"] = after.get(name, "promised")
+        text["state"] = after.get(name, text["state"])
     if name == "receipt.received" and p["id"] not in text["there"]:
         _segment_ends(text, p["id"], SETTLES.get(p["state"]))
 

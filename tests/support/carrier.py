@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ari_app.ports import (
     Accepted,
+    Late,
     Lost,
     Outcome,
     Outcomes,
@@ -15,7 +16,7 @@ from ari_app.ports import (
     Throttled,
 )
 
-Fate = Accepted | Refused | Throttled | Lost
+Fate = Accepted | Refused | Throttled | Lost | Late
 
 
 class BatchCarrier:
@@ -51,6 +52,10 @@ class BatchCarrier:
         self._held += [Outcome(text.message, self._fate(text)) for text in texts]
         if not self.holds:
             self.answer()
+
+    def answer_late(self, message: str, *ids: str, segments: int = 1, refused: str = "") -> None:
+        """What was lost is known after all."""
+        self._told([Outcome(message, Late("main", ids, segments, refused))])
 
     def answer(self) -> None:
         """Tell what it has held back, at once."""

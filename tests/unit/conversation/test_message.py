@@ -62,9 +62,11 @@ def test_a_text_is_promised_once_and_nothing_leads_back_there() -> None:
 RECEIPTS = {Fate.DELIVERED, Fate.FAILED, Fate.EXPIRED, Fate.REJECTED}
 
 
-def test_a_lost_text_is_settled_by_a_receipt_or_said_to_be_sent_again() -> None:
+def test_a_lost_text_is_settled_by_a_receipt_or_a_late_answer_or_said_to_be_sent_again() -> None:
     ways = {fate for state, fate in NEXT if state is MessageState.UNKNOWN}
-    assert ways == {*RECEIPTS, Fate.RESENT}
+    assert ways == {*RECEIPTS, Fate.RESENT, Fate.TAKEN, Fate.REFUSED}
+    assert advance(MessageState.UNKNOWN, Fate.TAKEN) is MessageState.SUBMITTED
+    assert advance(MessageState.UNKNOWN, Fate.REFUSED) is MessageState.REJECTED
 
 
 def test_that_the_second_was_not_taken_says_nothing_of_the_first() -> None:

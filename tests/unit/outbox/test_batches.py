@@ -25,7 +25,17 @@ from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.relay import Relay
 from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
-from ari_app.ports import Effect, Lost, Outcomes, OutgoingText, Receipt, Refused, Settled, Throttled
+from ari_app.ports import (
+    Effect,
+    Late,
+    Lost,
+    Outcomes,
+    OutgoingText,
+    Receipt,
+    Refused,
+    Settled,
+    Throttled,
+)
 from ari_app.store.store import EventStore
 from tests.support.carrier import BatchCarrier
 from tests.support.clock import FakeClock
@@ -397,3 +407,47 @@ async def test_the_kill_switch_is_seen_in_the_figures_and_in_the_log(
     await story.turns(1)
     assert story.smsc.sent == ["msg_1"]
     assert story.meter.gauges["segue_sms_paused", "all"] == 0
+
+
+# -- late answers -----------------------------------------------------------------------------
+
+
+async def test_an_answer_that_comes_too_late_makes_the_text_known_again(story: Story) -> None:
+    story.smsc.says = {"msg_1": [DROPPED]}
+    await story.promise("msg_1")
+    await story.turns(1)
+    story.smsc.answer_late("msg_1", "7")
+    await story.relay.drain()
+    assert await story.state() is MessageState.SUBMITTED
+    assert await story.store.receipt(Receipt("main", "7", "DELIVRD", ""))
+
+
+async def test_a_late_answer_is_written_after_the_loss_that_it_corrects(story: Story) -> None:
+    story.smsc.holds = True
+    story.smsc.says = {"msg_1": [DROPPED]}
+    await story.promise("msg_1")
+    await story.sender.claim()
+    story.smsc.answer()
+    story.smsc.answer_late("msg_1", "7")
+    await story.relay.drain()
+    assert [type(event) for event in await story.log()] == [TextSightLost, TextSubmitted]
+
+
+async def test_a_late_answer_outlasts_a_store_that_is_away(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "_PAUSE", 0.0)
+    story.smsc.says = {"msg_1": [DROPPED]}
+    await story.promise("msg_1")
+    await story.turns(1)
+    there, away = story.store.answered_late, [StoreUnavailable("locked")] * 2
+
+    async def sometimes(answers: Sequence[tuple[str, Late]]) -> None:
+        if away:
+            raise away.pop()
+        await there(answers)
+
+    monkeypatch.setattr(story.store, "answered_late", sometimes)
+    story.smsc.answer_late("msg_1", "7")
+    await story.relay.drain()
+    assert await story.state() is MessageState.SUBMITTED
