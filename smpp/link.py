@@ -271,7 +271,7 @@ class Link(asyncio.Protocol):
                 transport.write(octets)
             if self._session.over and self._aborting is None and not self._gone.is_set():
                 self._shut()
-        for sink, settled in self._outflow.take_settled():
+        for sink, settled in self._outflow.take_settled(now):
             try:
                 sink.settle(settled)
             except Exception as error:  # noqa: BLE001  # the caller's; the link must go on

@@ -68,6 +68,7 @@ class Outflow:
         self._sweep_at = math.inf
         self._accounts: dict[Sink, Account] = {}
         self._dirty: list[Account] = []
+        self._written = 0.0  # when the last part that was taken was
         #: How many parts wait to be written.
         self.waiting = 0
         #: How many parts are written and not answered.
@@ -145,13 +146,15 @@ class Outflow:
             at = min(at, paced)
         return None if math.isinf(at) else at
 
-    def take_settled(self) -> list[tuple[Sink, Settled]]:
+    def take_settled(self, now: float) -> list[tuple[Sink, Settled]]:
         """What has become known, by sink; each only once."""
         if not self._dirty:
             return []
         dirty, self._dirty = self._dirty, []
         batches = []
         for account in dirty:
+            if account.settled.taken:
+                account.settled.seconds = max(0.0, now - self._written)
             batches.append((account.sink, account.settled))
             account.settled = Settled()
             account.dirty = False
@@ -165,6 +168,7 @@ class Outflow:
         """The SMSC has answered a part."""
         text, index = item
         if status == 0:
+            self._written = written
             # `_open`, without the call: this is the way of nearly every part.
             account = text.account
             if not account.dirty:

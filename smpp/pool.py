@@ -249,7 +249,9 @@ class Pool:
         """A bind tells of fates. What was written is passed on, its receipt may be here too."""
         told = Told()
         for (submission, place), id in settled.taken:
-            told.of(submission).taken.append((submission.text.tokens[place], id))
+            batch = told.of(submission)
+            batch.taken.append((submission.text.tokens[place], id))
+            batch.seconds = settled.seconds
             self._close(submission, told)
         for (submission, place), status in settled.refused:
             told.of(submission).refused.append((submission.text.tokens[place], status))

@@ -59,6 +59,8 @@ class Settled:
     unknown: list[tuple[Token, SessionClosed]] = field(default_factory=list)  #: perhaps taken
     unsent: list[tuple[Token, NotSent]] = field(default_factory=list)  #: nothing was written
     late: list[tuple[Token, int, str]] = field(default_factory=list)  #: status and message id
+    #: From the last submit_sm of `taken` to its answer; 0 if there is none.
+    seconds: float = 0.0
 
 
 class Sink(Protocol):

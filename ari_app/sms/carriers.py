@@ -19,10 +19,15 @@ from ari_app.ports import (
     Throttled,
 )
 from ari_app.sms.gateway import SmppGateway
+from ari_app.sms.shares import Share
 from smpp.routing import Health, NoRoute, Pulse, Route, Routing
 
+# As many as the outbox claims.
+_MOST = 1000
 # Seconds between looks for a carrier of a text whose carriers are all down or paused.
 _AWAY = 5.0
+# How many of these come again in a second, if there are many.
+_AWAY_RATE = 200.0
 # Seconds that the others have, when one is up, to be asked by price and not by who was first.
 _MOMENT = 1.0
 
@@ -36,13 +41,22 @@ class Carriers:
         routing: Routing,
         clock: Clock,
         chance: Callable[[], float] = random.random,
+        *,
+        most: int = _MOST,
     ) -> None:
-        """Every carrier that the routing names has its gateway here."""
+        """Every carrier that the routing names has its gateway here.
+
+        `most` texts are in hand at a time, an equal share with each carrier.
+        """
         self._gateways = {gateway.name: gateway for gateway in gateways}
         self._routing = routing
         self._clock = clock
         self._chance = chance
         self._pulses = {name: Pulse() for name in self._gateways}
+        share = max(1, most // max(1, len(self._gateways)))
+        self._shares = {name: Share(share) for name in self._gateways}
+        # Of carriers that are all away: a long queue must not be claimed again and again.
+        self._nobody = Share(0, slowest=_AWAY_RATE)
         self._paused: frozenset[str] = frozenset()
 
     @property
@@ -52,11 +66,12 @@ class Carriers:
 
     @property
     def room(self) -> int:
-        """See the port: the next texts may all be for the fullest of those that are up.
+        """See the port: what the emptiest takes. What is for a fuller one is turned away.
 
         Also of those that are paused: only a claim can say that they are paused no longer.
         """
-        return min((gateway.room for gateway in self._gateways.values() if gateway.up), default=0)
+        rooms = (self._room(name) for name, gateway in self._gateways.items() if gateway.up)
+        return max(rooms, default=0)
 
     @property
     def names(self) -> Sequence[str]:
@@ -111,13 +126,17 @@ class Carriers:
                 try:
                     route = self._routing.route(number, health, self._chance())
                 except NoRoute as error:
-                    refused.append(Outcome(text.message, _unrouted(error)))
+                    refused.append(Outcome(text.message, self._unrouted(error)))
                     continue
                 if digits is not None:
                     routes[alike] = route
             shares.setdefault(route.carrier, []).append(text)
-        for carrier, share in shares.items():
-            self._gateways[carrier].send_many(share, self._felt(carrier, told))
+        for carrier, mine in shares.items():
+            taken = mine[: self._room(carrier)]
+            refused += self._turned_away(carrier, mine[len(taken) :])
+            self._shares[carrier].give(len(taken))
+            if taken:
+                self._gateways[carrier].send_many(taken, self._felt(carrier, told))
         if refused:
             told(refused)
 
@@ -133,24 +152,40 @@ class Carriers:
             for name, gateway in self._gateways.items()
         }
 
+    def _room(self, carrier: str) -> int:
+        return min(self._gateways[carrier].room, self._shares[carrier].room)
+
+    def _unrouted(self, error: NoRoute) -> Refused | Throttled:
+        """An outage, or the kill switch, uses up no attempts."""
+        if error.permanent:
+            return Refused(str(error), transient=False)
+        return Throttled(max(_AWAY, self._nobody.turned_away(self._clock.monotonic())))
+
+    def _turned_away(self, carrier: str, texts: Sequence[OutgoingText]) -> list[Outcome]:
+        share, now = self._shares[carrier], self._clock.monotonic()
+        return [Outcome(text.message, Throttled(share.turned_away(now))) for text in texts]
+
     def _felt(self, carrier: str, told: Outcomes) -> Outcomes:
-        pulse, since = self._pulses[carrier], self._clock.monotonic()
+        pulse, share, gateway = (
+            self._pulses[carrier],
+            self._shares[carrier],
+            self._gateways[carrier],
+        )
 
         def tell(outcomes: Sequence[Outcome]) -> None:
-            now = self._clock.monotonic()
-            for outcome in outcomes:
-                match outcome.fate:
+            now, over = self._clock.monotonic(), 0
+            for _, fate in outcomes:
+                match fate:
                     case Accepted() | Refused(transient=False):
-                        pulse.taken(now - since, now)
+                        pulse.taken(gateway.latency, now)
                     case Refused() | Lost():
                         pulse.failed(now)
-                    case Throttled() | Late():
+                    case Throttled():
                         pass
+                    case Late():
+                        continue  # it was over before
+                over += 1
+            share.answered(over, now)
             told(outcomes)
 
         return tell
-
-
-def _unrouted(error: NoRoute) -> Refused | Throttled:
-    """An outage, or the kill switch, uses up no attempts."""
-    return Refused(str(error), transient=False) if error.permanent else Throttled(_AWAY)

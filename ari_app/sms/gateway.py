@@ -84,6 +84,9 @@ class SmppGateway:
             bits=16 if profile.texts.concatenation in _WIDE else 8,
         )
         self._templates = Templates()
+        #: Seconds from the last submit_sm that was answered to its answer, without any queue of
+        #: ours; 0 before the first.
+        self.latency = 0.0
         self._inbound = Inbound(
             carrier=profile.name,
             inbox=inbox,
@@ -202,6 +205,8 @@ class SmppGateway:
 
     def settle(self, settled: Settled) -> None:
         """See `smpp.texts.Sink`."""
+        if settled.taken:
+            self.latency = settled.seconds
         done: list[Flight] = []
         answers: list[tuple[Token, Answer]] = [*settled.taken, *settled.refused]
         answers += settled.unknown

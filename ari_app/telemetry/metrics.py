@@ -88,7 +88,7 @@ METRICS: dict[str, Metric] = {
     "segue_handoffs_total": _counter("Hand-offs.", "route", "result"),
     # texts
     "segue_sms_total": _counter("Texts, by what became of sending them.", "status"),
-    "segue_sms_submit_seconds": _histogram("submit_sm to its answer.", _SUBMIT),
+    "segue_sms_submit_seconds": _histogram("A text from its claim to its answer.", _SUBMIT),
     "segue_sms_replies_total": _counter("Texts from handsets."),
     "segue_sms_receipts_total": _counter("Delivery receipts.", "known"),
     "segue_sms_receipts_overdue_total": _counter("Texts whose receipt did not come in time."),

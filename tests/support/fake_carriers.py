@@ -17,6 +17,7 @@ class NamedCarrier(BatchCarrier):
         super().__init__(room)
         self.name = name
         self.up = up
+        self.latency = 0.0
         #: What it says to every text, if not taken.
         self.always: Fate | None = None
         self.started = self.closed = False

@@ -173,3 +173,22 @@ async def test_whom_the_carrier_calls_opted_out_gets_no_more_texts_of_ours(story
     assert isinstance(blocked, TextBlocked)
     assert (blocked.message, blocked.rule) == ("msg_2", "consent")
     assert story.north.sent == ["msg_1"]
+
+
+async def test_a_carrier_that_says_nothing_keeps_the_others_from_nothing(story: Story) -> None:
+    story.south.holds = True
+    for _ in range(1100):
+        await story.promise(PARIS)
+    berlin = [await story.promise(BERLIN) for _ in range(30)]
+    while await story.sender.claim():
+        pass
+    assert len(story.south.sent) == 500
+    assert story.north.sent == berlin
+    # What was turned away is not claimed again at once.
+    assert (await story.store.claim_texts(story.clock.now(), 1)).send == ()
+    story.south.holds = False
+    story.south.answer()
+    for _ in range(100):
+        await story.relay.run_once()
+        story.clock.advance(6.0)
+    assert len(set(story.south.sent)) == len(story.south.sent) == 1100

@@ -85,7 +85,7 @@ class Story:
             self.outflow.fill(self, self.now)
         self.now = end
         self.outflow.fill(self, self.now)
-        for sink, settled in self.outflow.take_settled():
+        for sink, settled in self.outflow.take_settled(self.now):
             sink.settle(settled)
         return self.wrote[before:]
 
@@ -401,3 +401,16 @@ def test_whatever_the_smsc_answers_every_part_gets_one_fate_and_order_holds(
     for parts in texts.values():
         written = [part for part in firsts if part in parts]
         assert written == parts[: len(written)]
+
+
+def test_the_carrier_is_timed_from_the_write_and_not_from_our_queue() -> None:
+    story = Story(window=1)
+    story.add("a", "a")
+    story.add("b", "b")
+    story.go(5.0)
+    story.answer("a")
+    story.go()
+    story.go(2.0)
+    story.answer("b")
+    story.go()
+    assert [batch.seconds for batch in story.outbox.batches if batch.taken] == [5.0, 2.0]

@@ -177,22 +177,61 @@ def test_bad_numbers_and_throttling_are_no_failures_of_the_carrier(
 
 
 def test_a_carrier_whose_answers_take_long_is_asked_after_the_other(market: Market) -> None:
-    market.north.holds = True
+    market.north.latency = 6.0
     market.send(*[PARIS] * 10)
-    market.clock.advance(6.0)
-    market.north.answer()
     assert market.verdicts() == {"south": Verdict.CHOSEN, "north": Verdict.SLOW}
 
 
-def test_one_carrier_answering_for_the_other_is_not_possible(market: Market) -> None:
-    """The latency is counted from each hand-over, not from the first."""
+def test_what_waits_in_our_own_queue_makes_no_carrier_slow(market: Market) -> None:
     market.north.holds = True
-    market.send(PARIS)
+    market.send(*[PARIS] * 60)
     market.clock.advance(60.0)
+    market.north.latency = 0.1  # of the last submit_sm, once it was written
     market.north.answer()
     market.north.holds = False
-    market.send(*[PARIS] * 60)
     assert market.verdicts()["north"] is Verdict.CHOSEN
+
+
+# -- shares -----------------------------------------------------------------------------------
+
+
+def test_a_carrier_that_says_nothing_has_its_share_and_the_others_have_theirs(
+    market: Market,
+) -> None:
+    market.south.holds = True
+    market.north.up = False
+    market.send(*[PARIS] * 700)
+    assert len(market.south.sent) == 500
+    market.north.up = True
+    assert market.carriers.room == 500
+    assert who(market.send(*[BERLIN] * 500)) == ["north"] * 500
+
+
+def test_what_is_turned_away_comes_again_by_and_by_and_uses_up_no_attempt(market: Market) -> None:
+    market.north.holds = True
+    market.send(*[BERLIN] * 500)
+    fates = market.send(*[BERLIN] * 500)
+    assert all(isinstance(fate, Throttled) for fate in fates)
+    pauses = [fate.pause for fate in fates if isinstance(fate, Throttled)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 60.0
+
+
+def test_whoever_answers_has_room_again(market: Market) -> None:
+    market.north.holds = True
+    market.send(*[BERLIN] * 600)
+    assert len(market.north.sent) == 500
+    market.north.answer()
+    assert len(market.send(*[BERLIN] * 200)) == 0
+    assert len(market.north.sent) == 700
+
+
+def test_a_late_answer_gives_no_room_twice(market: Market) -> None:
+    market.north.holds = True
+    market.send(*[BERLIN] * 500)
+    market.north.answer_late("msg_0", "7")
+    assert len(market.send(BERLIN)) == 1  # turned away
+    assert len(market.north.sent) == 500
 
 
 # -- the kill switch --------------------------------------------------------------------------
@@ -222,12 +261,12 @@ def test_a_paused_carrier_still_says_what_became_of_what_it_has(market: Market) 
 # -- as one -----------------------------------------------------------------------------------
 
 
-def test_there_is_room_for_what_the_fullest_that_is_up_takes(market: Market) -> None:
+def test_there_is_room_for_what_the_emptiest_that_is_up_takes(market: Market) -> None:
     market.north.room, market.south.room = 70, 30
-    assert market.carriers.room == 30
-    market.south.up = False
     assert market.carriers.room == 70
     market.north.up = False
+    assert market.carriers.room == 30
+    market.south.up = False
     assert market.carriers.room == 0
     assert not market.carriers.up
 
