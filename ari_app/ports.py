@@ -876,5 +876,8 @@ class Leases(Protocol):
     async def release(self, fence: Fence) -> None:
         """Give it up: the next one need not wait."""
 
+    async def held(self, kind: str) -> dict[str, str]:
+        """Who has which leases whose names begin with `kind` and a colon, by their names."""
+
     async def once(self, job: str, slot: str, fence: Fence | None = None) -> bool:
         """True for whoever comes first with this job and slot; remembered for good."""

@@ -46,8 +46,8 @@ class Bind(Protocol):
     async def request(self, pdu: Request) -> Pdu:
         """Ask, and wait for the answer; NotSent, SessionClosed (AnswerTimeout), CommandError."""
 
-    async def aclose(self) -> None:
-        """Drain, unbind, close."""
+    async def aclose(self, drain: float | None = None) -> None:
+        """Drain, for so many seconds if they are given; unbind, close."""
 
 
 # -- events -----------------------------------------------------------------------------------

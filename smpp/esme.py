@@ -200,11 +200,14 @@ class Esme:
         """
         self._bound_link().submit(texts, sink)
 
-    async def aclose(self) -> None:
-        """Take nothing new, let the window drain, unbind, close."""
+    async def aclose(self, drain: float | None = None) -> None:
+        """Take nothing new, let the window drain, unbind, close.
+
+        It has `drain` seconds for that, those of the limits if they are not given.
+        """
         self._closing.set()
         if self._link is not None and self._link.connected:
-            await self._link.drain(self._limits.drain_timeout)
+            await self._link.drain(self._limits.drain_timeout if drain is None else drain)
             await self._link.close()
         elif self._running is not None:
             self._running.cancel()

@@ -52,16 +52,12 @@ class Pool:
         self._on_event = on_event
         self._most = most_waiting
         self._drain_timeout = drain_timeout
-        self._names: list[str] = []
-        self._senders: list[Bind] = []
-        self._receivers: list[tuple[str, Bind]] = []
-        for place in places:
-            bind = place.make(self._watch(place.name))
-            if place.submits:
-                self._names.append(place.name)
-                self._senders.append(bind)
-            else:
-                self._receivers.append((place.name, bind))
+        every = list(places)
+        self._places = {place.name: place for place in every}
+        self._names = [place.name for place in every if place.submits]
+        self._senders = [self._made(place) for place in every if place.submits]
+        self._receivers = [(p.name, self._made(p)) for p in every if not p.submits]
+        self._links_before = 0  # of binds that were let go
         self._dispatch: Dispatch[Submission] = Dispatch(len(self._senders), ahead)
         self._templates = Templates()
         self._futures = Futures()
@@ -84,7 +80,12 @@ class Pool:
     @property
     def link_number(self) -> int:
         """Grows with every connection: repeats of a deliver_sm come on a later one."""
-        return sum(bind.link_number for bind in self._binds())
+        return self._links_before + sum(bind.link_number for bind in self._binds())
+
+    @property
+    def names(self) -> list[str]:
+        """Of every bind, those that submit first."""
+        return [*self._names, *(name for name, _ in self._receivers)]
 
     def standings(self) -> list[Standing]:
         """Every bind, those that submit first."""
@@ -96,10 +97,25 @@ class Pool:
 
     # -- life ---------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Keep every bind connected, in the background."""
-        for bind in self._binds():
-            bind.start()
+    def start(self, *names: str) -> None:
+        """Keep these binds connected, in the background; every bind if none is named."""
+        for name, bind in zip(self.names, self._binds(), strict=True):
+            if not names or name in names:
+                bind.start()
+
+    async def rest(self, name: str, drain: float | None = None) -> None:
+        """Drain this bind, unbind and close it, until it is started again.
+
+        What it has not written goes to another one, or ends NotSent.
+        """
+        bind = self._binds()[self.names.index(name)]
+        await bind.aclose(drain)
+        self._links_before += bind.link_number
+        fresh = self._made(self._places[name])
+        if name in self._names:
+            self._senders[self._names.index(name)] = fresh
+        else:
+            self._receivers = [(n, fresh if n == name else b) for n, b in self._receivers]
 
     def retry(self) -> None:
         """Connect now whatever waits: somebody has put right what a BindAlarm told of."""
@@ -299,6 +315,9 @@ class Pool:
 
     def _binds(self) -> list[Bind]:
         return [*self._senders, *(bind for _, bind in self._receivers)]
+
+    def _made(self, place: Place) -> Bind:
+        return place.make(self._watch(place.name))
 
     def _watch(self, name: str) -> Watch:
         def up() -> None:

@@ -26,7 +26,7 @@ from ari_app.bootstrap.premises import (
     sealer,
     subject_key,
 )
-from ari_app.bootstrap.texting import bound, carriers, contracts
+from ari_app.bootstrap.texting import Texting, bound, carriers, contracts
 from ari_app.bootstrap.watching import probe
 from ari_app.bus.jetstream import JetStream
 from ari_app.calls.admission import Admission, Caps, cap_of
@@ -55,7 +55,7 @@ from ari_app.projections.feed import Feed
 from ari_app.projections.persons import Persons
 from ari_app.recordings.folder import RecordingFolder
 from ari_app.sms.absent import NoCarrier
-from ari_app.sms.carriers import Carriers
+from ari_app.sms.bind_leases import BindLeases
 from ari_app.speech.espeak import Espeak
 from ari_app.speech.turns import Turns
 from ari_app.store.sqlite import SqliteEngine
@@ -143,26 +143,26 @@ class Service:
         region = settings.calls.region or None
         words = sending.keywords(settings, bundle, store.suppressions(), self._clock)
         inbox = Inbox(store, self._clock, self._meter, key, region=region, keywords=words)
-        gateway = await self._carriers(store, inbox, key)
+        texting = await self._carriers(store, inbox, key, leases, ticker)
         agent = Agent(
             bundle,
             intents,
             self._clock,
-            lambda: gateway.up,
+            lambda: texting.up,
             settings.sms.receipt_patience,
             derived(key, "texted codes"),
         )
         tapes = recordings(settings, premises.privacy.vault, self._clock, self._meter)
         self._stack.push_async_callback(tapes.aclose)
         await self._background(
-            store, leases, ticker, gateway, agent, premises.privacy.erasure, tapes
+            store, leases, ticker, texting, agent, premises.privacy.erasure, tapes
         )
         caller = Espeak()
         self._stack.push_async_callback(caller.aclose)
         ours = probe(settings, agent, voice, caller, store, key, self._clock, self._meter)
         self._watch_ourselves(ticker, leases, ours)
         await self._supervise()
-        await self._serve_agi(store, bundle, gateway, key)
+        await self._serve_agi(store, bundle, texting, key)
 
         rate, pause = recognisers.rate, settings.speech.pause
         calls = Calls(lambda: Turns(rate, pause), Admission(_caps(settings.calls)))
@@ -327,11 +327,13 @@ class Service:
             ) from None
         self._stack.push_async_callback(self._meter.aclose)
 
-    async def _carriers(self, store: EventStore, inbox: Inbox, key: bytes) -> Carriers | NoCarrier:
+    async def _carriers(
+        self, store: EventStore, inbox: Inbox, key: bytes, leases: Leaseholder, ticker: Ticker
+    ) -> Texting:
         found = contracts(self._settings)
         if not found:
             logger.warning("no carrier is set ([sms] host): texts are not offered")
-            return NoCarrier()
+            return Texting(NoCarrier())
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def alarm(error: CarrierUnavailable) -> None:
@@ -348,18 +350,27 @@ class Service:
             secret=key,
             on_alarm=alarm,
         )
-        gateway.start()
         self._stack.push_async_callback(gateway.aclose)
-        if not await bound(gateway, refused, _BIND_PATIENCE):
+        binds = None
+        if isinstance(store.engine, SqliteEngine):
+            gateway.start()  # there is no other worker
+        else:
+            binds = BindLeases(gateway.gateways, leases, store.held)
+            await binds.run_once()
+            ticker.every(self._settings.store.lease / 8, "binds", binds.run_once)
+        if binds is not None and not binds.ours:
+            logger.warning("another worker has the binds: this one stands by")
+            refused.cancel()
+        elif not await bound(gateway, refused, _BIND_PATIENCE):
             logger.warning("the carrier cannot be reached; texts are not offered until it can be")
-        return gateway
+        return Texting(gateway, binds)
 
     async def _background(
         self,
         store: EventStore,
         leases: Leaseholder,
         ticker: Ticker,
-        gateway: Carriers | NoCarrier,
+        texting: Texting,
         agent: Agent,
         erasure: Erasure,
         tapes: RecordingFolder,
@@ -372,14 +383,13 @@ class Service:
             self._clock,
             self._meter,
             {
-                "sms": TextSender(gateway, store, self._clock, self._meter, retry),
+                "sms": TextSender(texting.gateway, store, self._clock, self._meter, retry),
                 "handoff": HandoffDelivery([FileDrop(folder)], self._meter, RetryPolicy()),
                 "recording": RecordingEraser(tapes, erasure.holds),
             },
         )
         replies = Replies(store, agent, self._clock, self._meter, lambda: leases.fence("replies"))
-        inquiries = gateway if isinstance(gateway, Carriers) else None
-        overdue = Overdue(store, self._clock, self._meter, inquiries)
+        overdue = Overdue(store, self._clock, self._meter, texting.inquiries)
         seals = sealer(self._settings, store, self._clock)
         adoption = self._settings.calls.adoption
         orphans = Orphans(store.bury, store, agent, self._meter, self._clock, adoption)
@@ -389,6 +399,7 @@ class Service:
 
         ticker.every(self._settings.store.lease / 3, "orphans", orphans.run_once)
         ticker.every(1.0, "timers", leases.only("timers", overdue.run_once))
+        ticker.every(1.0, "reconcile", texting.only(overdue.reconcile, leases))
 
         async def count_failures(fence: Fence) -> None:
             await store.count_failures(self._clock.now())
@@ -489,7 +500,7 @@ class Service:
         self._stack.push_async_callback(supervision.aclose)
 
     async def _serve_agi(
-        self, store: EventStore, bundle: Bundle, gateway: Carriers | NoCarrier, key: bytes
+        self, store: EventStore, bundle: Bundle, texting: Texting, key: bytes
     ) -> None:
         settings, agi = self._settings, self._settings.agi
         if not agi.port:
@@ -508,7 +519,7 @@ class Service:
             callers,
             bundle,
             Reach(rules.countries, rules.refused_kinds),
-            lambda: gateway.up,
+            lambda: texting.up,
             settings.sms.receipt_patience,
         )
         server = AgiServer(agi.host, agi.port, table, deadline=agi.deadline, most=agi.most)

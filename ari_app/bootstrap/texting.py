@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ari_app.config import Carrier, Settings, Sms, read_secret
 from ari_app.errors import CarrierUnavailable, SettingsError
-from ari_app.ports import Clock, Meter, SmsArrivals, SmsInbox
+from ari_app.jobs.leases import Leaseholder
+from ari_app.ports import Clock, Fence, Meter, SmsArrivals, SmsInbox
+from ari_app.sms.absent import NoCarrier
+from ari_app.sms.bind_leases import BindLeases
 from ari_app.sms.carriers import Carriers
 from ari_app.sms.gateway import SmppGateway
 from smpp import tls
@@ -35,6 +38,27 @@ class Contract:
     account: Account
     source: str
     offers: tuple[Offer, ...]
+
+
+class Texting:
+    """The carriers, as the rest of a worker sees them."""
+
+    def __init__(self, gateway: Carriers | NoCarrier, binds: BindLeases | None = None) -> None:
+        """`binds` if several workers share the database: who makes them is asked of the leases."""
+        self.gateway = gateway
+        self.inquiries = gateway if isinstance(gateway, Carriers) else None
+        self._binds = binds
+
+    @property
+    def up(self) -> bool:
+        """Whether texts can be sent now, by whichever worker."""
+        return self.gateway.up if self._binds is None else self._binds.up
+
+    def only(
+        self, run: Callable[[Fence], Awaitable[None]], leases: Leaseholder
+    ) -> Callable[[], Awaitable[None]]:
+        """Does nothing where no carrier can be asked, because another worker has the binds."""
+        return leases.only("timers", run) if self._binds is None else self._binds.only(run)
 
 
 def contracts(settings: Settings) -> list[Contract]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from ari_app.errors import LeaseLost, StoreUnavailable
 from ari_app.ports import Fence, Leases, Meter
 
 logger = logging.getLogger(__name__)
+
+# Of the time that a lease lasts: so there is some left to let go of what is under it.
+_SURE = 0.75
 
 
 class Leaseholder:
@@ -23,6 +27,7 @@ class Leaseholder:
         self._meter = meter
         self._on_lost = on_lost
         self._held: dict[str, Fence] = {}
+        self._asked: dict[str, float] = {}  # when it was last taken or renewed, by our own clock
         self._needed: dict[str, str] = {}
 
     def needs(self, fence: Fence, loss: str) -> None:
@@ -32,12 +37,27 @@ class Leaseholder:
 
     async def fence(self, name: str) -> Fence | None:
         """The lease, taken if it is free; None while another worker has it."""
+        asked = time.monotonic()
         fence = self._held.get(name) or await self._leases.lease(name, self._ttl)
         if fence is not None and name not in self._held:
             self._held[name] = fence
+            self._asked[name] = asked
             logger.info("this worker has the lease %s now", name)
         self._meter.gauge("segue_lease_held", 0 if fence is None else 1, lease=_kind(name))
         return fence
+
+    def sure(self, name: str) -> bool:
+        """Whether nobody else can have it yet, even if the store was away since it was renewed."""
+        if name not in self._held:
+            return False
+        return time.monotonic() - self._asked.get(name, 0.0) < _SURE * self._ttl
+
+    async def give_up(self, name: str) -> None:
+        """Let another worker have this one; without effect if it is not held."""
+        fence = self._held.pop(name, None)
+        if fence is not None:
+            self._meter.gauge("segue_lease_held", 0, lease=_kind(name))
+            await self._leases.release(fence)
 
     def only(
         self, name: str, run: Callable[[Fence], Awaitable[None]]
@@ -59,9 +79,11 @@ class Leaseholder:
         """Renew all that are held."""
         if not self._held:
             return
+        asked, fences = time.monotonic(), list(self._held.values())
         try:
-            for lost in await self._leases.renew(list(self._held.values()), self._ttl):
+            for lost in await self._leases.renew(fences, self._ttl):
                 self.lost(lost)
+            self._asked |= dict.fromkeys((fence.name for fence in fences), asked)
         except LeaseLost:
             for fence in list(self._held.values()):
                 self.lost(fence)

@@ -43,14 +43,20 @@ class Overdue:
         self._inquiries = inquiries
 
     async def run_once(self, fence: Fence | None = None) -> None:
-        """Look at what is due now; with several workers, under a lease."""
-        for kind in (KIND, RECONCILE):
-            while True:
-                timers = await self._store.due_timers(self._clock.now(), _PAGE, kind=kind)
-                for timer in timers:
-                    await self._fire(timer, fence)
-                if len(timers) < _PAGE:
-                    break
+        """Look for receipts that are due now; with several workers, under a lease."""
+        await self._run(KIND, fence)
+
+    async def reconcile(self, fence: Fence | None = None) -> None:
+        """Look for unknown fates that have waited long enough, where carriers can be asked."""
+        await self._run(RECONCILE, fence)
+
+    async def _run(self, kind: str, fence: Fence | None) -> None:
+        while True:
+            timers = await self._store.due_timers(self._clock.now(), _PAGE, kind=kind)
+            for timer in timers:
+                await self._fire(timer, fence)
+            if len(timers) < _PAGE:
+                break
 
     async def _fire(self, timer: Timer, fence: Fence | None) -> None:
         id = timer.id.split(":")[1]

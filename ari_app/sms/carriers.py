@@ -82,6 +82,11 @@ class Carriers:
         """See the port `SeveralCarriers`."""
         self._paused = carriers
 
+    @property
+    def gateways(self) -> Sequence[SmppGateway]:
+        """All of them, in the order of their names in `names`."""
+        return tuple(self._gateways.values())
+
     def start(self) -> None:
         """Bind to all of them, in the background."""
         for gateway in self._gateways.values():

@@ -84,6 +84,7 @@ class SmppGateway:
             bits=16 if profile.texts.concatenation in _WIDE else 8,
         )
         self._templates = Templates()
+        self._started: set[str] = set()
         #: Seconds from the last submit_sm that was answered to its answer, without any queue of
         #: ours; 0 before the first.
         self.latency = 0.0
@@ -122,12 +123,25 @@ class SmppGateway:
         """How each bind stands."""
         return self._pool.standings()
 
-    def start(self) -> None:
-        """Bind, and stay bound, in the background."""
-        for standing in self._pool.standings():
-            self._meter.gauge("segue_smpp_bind_up", 0, carrier=self.name, bind=standing.bind)
-        self._inbound.start()
-        self._pool.start()
+    @property
+    def binds(self) -> list[str]:
+        """The names of all binds, those that submit first."""
+        return self._pool.names
+
+    def start(self, *binds: str) -> None:
+        """Bind, and stay bound, in the background; only these binds, if some are named."""
+        for bind in binds or self.binds:
+            self._meter.gauge("segue_smpp_bind_up", 0, carrier=self.name, bind=bind)
+        if not self._started:
+            # Also what another worker has left, if the binds were with that one.
+            self._inbound.start()
+        self._started |= set(binds or self.binds)
+        self._pool.start(*binds)
+
+    async def rest(self, bind: str, drain: float | None = None) -> None:
+        """Let go of one bind until it is started again; so many seconds are left for answers."""
+        self._started.discard(bind)
+        await self._pool.rest(bind, drain)
 
     def retry(self) -> None:
         """Bind now: a person has put right what the carrier refused."""

@@ -83,7 +83,8 @@ class Inbound:
         self._taking_up: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Take up what a restart has left, as soon as the store can say it."""
+        """Take up what a restart, or another worker, has left, as soon as the store can say it."""
+        self._restored = False
         self._taking_up = self._spawn(self._take_up())
 
     async def aclose(self) -> None:

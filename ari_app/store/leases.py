@@ -22,6 +22,8 @@ _RENEW = """
 # The epoch stays: it must never come again.
 _RELEASE = """
     UPDATE lease SET owner = '', until = 0 WHERE name = ? AND owner = ? AND epoch = ?"""
+# A semicolon comes behind the colon.
+_HELD = "SELECT name, owner FROM lease WHERE name >= ? AND name < ? AND until > segue_now()"
 _DROP = "DELETE FROM lease WHERE name = ? AND owner = ? AND epoch = ?"
 _ONCE = "INSERT INTO once (job, slot) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _LIVING = "SELECT owner FROM lease WHERE name LIKE ?"
@@ -51,6 +53,10 @@ class LeaseTable:
         # A worker's name never comes again; nor need its lease be kept.
         statement = _DROP if fence.name.startswith(_WORKER) else _RELEASE
         link.run(statement, (fence.name, fence.owner, fence.epoch))
+
+    def held(self, link: Link, kind: str) -> dict[str, str]:
+        """See the port `Leases`."""
+        return dict(link.rows(_HELD, (f"{kind}:", f"{kind};")))
 
     def once(self, link: Link, job: str, slot: str) -> bool:
         """See the port `Leases`."""

@@ -448,6 +448,10 @@ class EventStore:
             self._appender.fence = None  # what is written after this is not under it
         await self._writer.run(lambda link: self._leases.release(link, fence))
 
+    async def held(self, kind: str) -> dict[str, str]:
+        """See the port."""
+        return await self._read(lambda link: self._leases.held(link, kind))
+
     async def once(self, job: str, slot: str, fence: Fence | None = None) -> bool:
         """See the port."""
 

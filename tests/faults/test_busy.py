@@ -51,7 +51,7 @@ def address(base: Base) -> str:
     "no text and no receipt is lost, none is sent twice, and each ends with its true state",
 )
 async def test_ten_seconds_without_the_database_lose_nothing(base: Base) -> None:
-    smsc = Smsc(accounts={"segue": "secret"}, receipt_delay=0.5, retry_delay=0.2)
+    smsc = Smsc(accounts={"segue": "secret"}, receipt_delay=1.0, retry_delay=0.2)
     # Answers and receipts come while it is locked, and texts wait behind them.
     smsc.faults.answer_delay = "0.2"
     await smsc.start()
@@ -68,6 +68,9 @@ async def test_ten_seconds_without_the_database_lose_nothing(base: Base) -> None
         )
         assert locker.stdout is not None
         assert await locker.stdout.readline() == b"locked\n"
+        # So the first write that waits, and is given up, is what the carrier has answered.
+        taken = len(smsc.accepted)
+        await until(lambda: len(smsc.accepted) > taken + 10)
         later = range(_BEFORE, _BEFORE + _MEANWHILE)
         more = asyncio.create_task(promise(store, base, later))
         assert await locker.stdout.readline() == b"free\n"

@@ -84,7 +84,7 @@ class ScriptedBind:
         self.requests.append(pdu)
         return self.replies.pop(0)
 
-    async def aclose(self) -> None:
+    async def aclose(self, drain: float | None = None) -> None:
         self.closed = True
         if self.up:
             self.go_down("closed by us")

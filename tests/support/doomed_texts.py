@@ -60,6 +60,7 @@ async def sends(store: EventStore, clock: FakeClock, folder: Path, turns: int) -
     for _ in range(turns):
         await relay.run_once()
         await overdue.run_once()
+        await overdue.reconcile()
         clock.advance(60)
 
 

@@ -19,16 +19,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ari_app.conversation.events import CallAnswered, CallerSpoke, TextSubmitted
 from ari_app.errors import LeaseLost, StoreUnavailable
 from ari_app.jobs.leases import Leaseholder
+from ari_app.outbox.relay import Relay
+from ari_app.outbox.retry import RetryPolicy
+from ari_app.outbox.texts import TextSender
 from ari_app.ports import Effect, Fence, Job, Timer
 from ari_app.privacy import audit
 from ari_app.privacy.audit import Report
 from ari_app.privacy.ports import Seal
 from ari_app.privacy.vault import Vault
+from ari_app.sms.bind_leases import BindLeases
+from ari_app.sms.carriers import Carriers
+from ari_app.sms.gateway import SmppGateway
 from ari_app.store.engine import Engine, Link
 from ari_app.store.keys import KeyDatabase
 from ari_app.store.postgres import PostgresEngine
@@ -36,6 +43,10 @@ from ari_app.store.seals import AuditedDatabase
 from ari_app.store.sqlite import SqliteEngine
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
+from ari_app.threads.inbox import Inbox
+from smpp.profile_sections import Binds
+from smpp.routing import Offer, Routing
+from tests.support.gateway import OURS, carrier
 from tests.support.keys import KEK, SCHEDULE
 from tests.support.meter import RecordingMeter
 
@@ -352,6 +363,41 @@ async def takes_turns(address: str, name: str, file: str, ttl: str) -> None:
         await asyncio.sleep(0.001)  # a turn for the others
 
 
+async def binds(address: str, name: str, file: str, ttl: str, port: str) -> None:
+    """Makes the binds of a carrier if they are its to make, and sends what is due over them."""
+    say, span, clock, meter = _Mouth(file), float(ttl), SystemClock(), RecordingMeter()
+    store = store_of(address, name)
+    await store.open()
+    leases = Leaseholder(store, span, meter, lambda loss: say("lost", loss))
+    leases.needs(await store.join(span), "taken for dead")
+    profile = carrier(int(port), window=5)
+    gateway = SmppGateway(
+        replace(profile, bind=Binds(per_host=2)),
+        OURS,
+        source="36200",
+        inbox=Inbox(store, clock, meter, b"k" * 32),
+        arrivals=store,
+        clock=clock,
+        meter=meter,
+        secret=b"k" * 32,
+    )
+    carriers = Carriers([gateway], Routing([Offer(carrier=profile.name)]), clock)
+    turns = BindLeases([gateway], leases, store.held)
+    sender = TextSender(carriers, store, clock, meter, RetryPolicy())
+    relay = asyncio.create_task(Relay(store, clock, meter, {"sms": sender}).run())
+    keeping = asyncio.create_task(_keeps(leases, span))
+    heard = (False, False)
+    while not relay.done():
+        await turns.run_once()
+        await store.bury()
+        if heard != (turns.ours, turns.up):
+            heard = turns.ours, turns.up
+            say("ours" if turns.ours else "theirs", name, "up" if turns.up else "down")
+        await asyncio.sleep(span / 8)
+    keeping.cancel()
+    await relay
+
+
 async def meets_a_bad_disk(address: str, file: str) -> None:
     """Appends until the files may not grow, then until they may again; says how each went."""
     say = _Mouth(file)
@@ -382,6 +428,7 @@ STORIES: Sequence[Callable[..., Awaitable[None]]] = (
     appends_once,
     rules,
     takes_turns,
+    binds,
     meets_a_bad_disk,
 )
 _BY_NAME = {story.__name__: story for story in STORIES}

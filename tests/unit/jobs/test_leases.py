@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from ari_app.errors import LeaseLost, StoreUnavailable
+from ari_app.jobs import leases
 from ari_app.jobs.leases import Leaseholder
 from ari_app.ports import Fence
 from ari_app.store.store import EventStore
@@ -145,3 +147,27 @@ async def test_a_lease_that_a_write_found_lost_is_asked_for_again_at_once(
     assert await one.holder.fence("relay") == fence  # nobody has told it yet
     one.holder.lost(fence)
     assert await one.holder.fence("relay") is None
+
+
+async def test_a_lease_that_was_not_renewed_for_long_is_not_sure(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    now = 1000.0
+    monkeypatch.setattr(leases, "time", types.SimpleNamespace(monotonic=lambda: now))
+    await one.holder.fence("smpp:main:1")
+    assert one.holder.sure("smpp:main:1")
+    now += TTL * 0.8
+    assert not one.holder.sure("smpp:main:1")
+    await one.holder.keep()
+    assert one.holder.sure("smpp:main:1")
+
+
+async def test_a_lease_that_is_given_up_is_free_for_the_other(pair: Pair) -> None:
+    one, two = pair
+    assert await one.holder.fence("smpp:main:1")
+    assert await two.store.held("smpp") == {"smpp:main:1": one.store.worker}
+    await one.holder.give_up("smpp:main:1")
+    assert await two.store.held("smpp") == {}
+    assert not one.holder.sure("smpp:main:1")
+    assert await two.holder.fence("smpp:main:1")

@@ -73,6 +73,7 @@ class Story:
         for _ in range(count):
             await self.relay.run_once()
             await self.overdue.run_once()
+            await self.overdue.reconcile()
             self.clock.advance(seconds)
 
     async def log(self, message: str = "msg_1") -> list[Event]:

@@ -612,3 +612,27 @@ async def test_closing_ends_every_fate_even_if_the_carrier_is_silent() -> None:
     with pytest.raises(NotSent, match="the pool is closed"):
         futures[3].result()
     assert all(bind.closed for bind in carrier.binds)
+
+
+async def test_a_bind_that_rests_leaves_the_others_and_comes_back_as_another_link() -> None:
+    carrier = Carrier(2)
+    carrier.come_up()
+    before = carrier.pool.link_number
+    await carrier.pool.rest("smsc 0")
+    assert [s.up for s in carrier.pool.standings()] == [False, True]
+    assert carrier.pool.link_number == before
+    (future,) = carrier.submit("a", b"1")
+    assert len(carrier.binds[1].under_way) == 1
+    carrier.pool.start("smsc 0")
+    fresh = carrier.binds[2]
+    assert fresh.started
+    fresh.come_up()
+    assert carrier.pool.link_number == before + 1
+    assert not future.done()
+
+
+async def test_only_the_binds_that_are_named_are_started() -> None:
+    carrier = Carrier(2)
+    await carrier.pool.rest("smsc 1")
+    carrier.pool.start("smsc 0")
+    assert not carrier.binds[2].started
