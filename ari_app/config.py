@@ -398,6 +398,23 @@ class Sms(Section):
     receipt_patience: float = Field(
         900.0, gt=0, description="seconds a receipt may take before `receipt.overdue`"
     )
+    message_class: Literal["at_most_once", "at_least_once", "reconcile"] = Field(
+        "at_most_once",
+        description="what is done with a text whose fate is unknown, unless its template names a "
+        "class: nothing, send it again, or ask the carrier and report it",
+    )
+    reconcile_patience: float = Field(
+        3600.0,
+        gt=0,
+        description="seconds that a text of the class reconcile waits for a receipt before the "
+        "carrier is asked",
+    )
+    ids_days: float = Field(
+        30.0,
+        gt=0,
+        description="days for which the carriers' ids of texts are known; the receipt of an older "
+        "text is one of an unknown text",
+    )
 
 
 class Sending(Section):

@@ -213,6 +213,9 @@ class Receipts(Section):
         kinds.choice_or("learned", IdRule),
         "how a receipt writes the id of its submit_sm_resp",
     )
+    query: bool = key(
+        True, kinds.FLAG, "whether query_sm, §4.8, may ask what became of a text that was lost"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

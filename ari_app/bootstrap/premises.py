@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ari_app.bootstrap import sending
 from ari_app.bootstrap.outside import anchors
 from ari_app.config import Settings, read_secret
+from ari_app.conversation.message import MessageClass
 from ari_app.errors import BundleError, SettingsError, StoreUnavailable
 from ari_app.ledger.note import VerifierKey
 from ari_app.policy.bundle import Bundle, read_bundle
@@ -46,7 +47,7 @@ def load_bundle(settings: Settings) -> Bundle:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"[policy] bundle: cannot read {path}: {error}") from None
     try:
-        return read_bundle(text)
+        return read_bundle(text, MessageClass(settings.sms.message_class))
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from None
 

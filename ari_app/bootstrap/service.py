@@ -383,7 +383,14 @@ class Service:
             self._clock,
             self._meter,
             {
-                "sms": TextSender(texting.gateway, store, self._clock, self._meter, retry),
+                "sms": TextSender(
+                    texting.gateway,
+                    store,
+                    self._clock,
+                    self._meter,
+                    retry,
+                    patience=sms.reconcile_patience,
+                ),
                 "handoff": HandoffDelivery([FileDrop(folder)], self._meter, RetryPolicy()),
                 "recording": RecordingEraser(tapes, erasure.holds),
             },
@@ -405,6 +412,8 @@ class Service:
             await store.count_failures(self._clock.now())
 
         ticker.every(10.0, "failures", leases.only("failures", count_failures))
+        pruning = store.pruning(sms.ids_days * 86_400)
+        ticker.every(1.0, "pruning", leases.only("pruning", pruning.run_once))
         ticker.every(1.0, "seal", leases.only("sealer", seal))
         # Taken down in reverse: what was claimed last is waited for as well.
         self._stack.push_async_callback(relay.drain)

@@ -135,8 +135,11 @@ class Bundle:
         return " ".join(_TEMPLATES.from_string(template).render(known).split())
 
 
-def read_bundle(text: str) -> Bundle:
-    """Parse and check; BundleError names the place and what is wrong with it."""
+def read_bundle(text: str, message_class: MessageClass = MessageClass.AT_MOST_ONCE) -> Bundle:
+    """Parse and check; BundleError names the place and what is wrong with it.
+
+    `message_class` is that of the texts for which the bundle names none.
+    """
     if len(text) > _LONGEST_BUNDLE:
         raise BundleError("the bundle is longer than 1 MiB")
     try:
@@ -150,7 +153,7 @@ def read_bundle(text: str) -> Bundle:
     for section in document.keys() - _SECTIONS:
         raise BundleError(f"unknown section {section!r}; known are {', '.join(sorted(_SECTIONS))}")
     try:
-        bundle = _build(document, text)
+        bundle = _build(document, text, message_class)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"the bundle is incomplete: {what}") from error
@@ -158,7 +161,7 @@ def read_bundle(text: str) -> Bundle:
     return bundle
 
 
-def _build(document: Mapping[str, Any], text: str) -> Bundle:
+def _build(document: Mapping[str, Any], text: str, message_class: MessageClass) -> Bundle:
     rules = tuple(read_rule(r) for r in document["rules"])
     return Bundle(
         name=str(document["bundle"]),
@@ -170,7 +173,7 @@ def _build(document: Mapping[str, Any], text: str) -> Bundle:
         keys={str(k): str(v) for k, v in document["keys"].items()},
         questions={k: _question(k, v) for k, v in document["questions"].items()},
         prompts={k: _wordings(v) for k, v in document["prompts"].items()},
-        texts={str(k): _text(str(k), v) for k, v in document["texts"].items()},
+        texts={str(k): _text(str(k), v, message_class) for k, v in document["texts"].items()},
         rules=rules,
         topics=frozenset(r.then.topic for r in rules if r.then.topic),
         disclosure=str(document["greeting"]["disclosure"]),
@@ -194,7 +197,7 @@ def _question(name: str, value: Mapping[str, Any]) -> Question:
     return Question(str(value.get("prompt", name)), profile, choices, code, code or sensitive)
 
 
-def _text(name: str, value: Mapping[str, Any]) -> Text:
+def _text(name: str, value: Mapping[str, Any], message_class: MessageClass) -> Text:
     known = {"body", "question", "purpose", "class", "priority", "valid"}
     for key in value.keys() - known:
         raise ValueError(f"text {name} has the unknown key {key!r}; known are {sorted(known)}")
@@ -208,7 +211,7 @@ def _text(name: str, value: Mapping[str, Any]) -> Text:
             body=str(value["body"]),
             question=value.get("question"),
             purpose=str(value.get("purpose", "transactional")),
-            message_class=classes[str(value.get("class", "at_most_once"))],
+            message_class=classes[str(value.get("class", message_class.value))],
             priority=priorities[str(value.get("priority", "normal"))],
             valid=valid,
         )

@@ -284,7 +284,7 @@ class SmppGateway:
 
     async def inquire(self, carrier: str, id: str) -> Receipt | None:
         """See the port `Inquiries`."""
-        if carrier != self.name:
+        if carrier != self.name or not self._profile.receipts.query:
             return None
         try:
             answer = await self._pool.request(QuerySm(message_id=id, source=self._source))

@@ -41,6 +41,7 @@ from ari_app.store.leases import LeaseTable
 from ari_app.store.migration import prepare
 from ari_app.store.outbox import Outbox
 from ari_app.store.projecting import ReadModels
+from ari_app.store.pruning import Pruning
 from ari_app.store.queries import Queries
 from ari_app.store.queue_desk import QueueDesk
 from ari_app.store.receipts import Receipts
@@ -291,6 +292,10 @@ class EventStore:
     def seals(self) -> Seals:
         """The log as its sealer needs it."""
         return Seals(self.engine, self._read, self._writer.run, self._need)
+
+    def pruning(self, ids_kept: float) -> Pruning:
+        """What takes away what is too old to be of use; `ids_kept` in seconds."""
+        return Pruning(self._read, self._writer.run, self._need, self._clock, self._meter, ids_kept)
 
     def read_models(self) -> ReadModels:
         """The projections, and what makes them."""

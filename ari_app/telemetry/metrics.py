@@ -108,6 +108,7 @@ METRICS: dict[str, Metric] = {
     # store
     "segue_store_append_seconds": _histogram("An append until it is on disk.", _APPEND),
     "segue_store_group_size": _histogram("Appends in one transaction.", _GROUP),
+    "segue_store_pruned_total": _counter("Rows that were too old to be of use.", "table"),
     "segue_wal_bytes": _gauge("SQLite's write-ahead log; it grows while somebody reads for long."),
     # the feed of other systems
     "segue_feed_lag_events": _gauge("Committed events that are not there yet.", "consumer"),

@@ -44,7 +44,7 @@ from smpp.pdu import (
 )
 from smpp.pool import Pool
 from smpp.profile import Profile
-from smpp.profile_sections import Binds, Statuses
+from smpp.profile_sections import Binds, Receipts, Statuses
 from smpp.segmentation import read_part
 from smpp.simulator import Smsc
 from smpp.times import Relative, read
@@ -544,6 +544,8 @@ async def inquired(says: Callable[[QuerySm], Pdu | None]) -> tuple[Receipt | Non
     async with server, desk_at(server.sockets[0].getsockname()[1], response_timeout=0.2) as desk:
         assert await desk.gateway.inquire("another", "A1b2") is None
         found = await desk.gateway.inquire("main", "A1b2")
+        desk.gateway._profile = replace(desk.gateway._profile, receipts=Receipts(query=False))
+        assert await desk.gateway.inquire("main", "A1b2") is None
     return found, [pdu for one in made for pdu in one.asked]
 
 

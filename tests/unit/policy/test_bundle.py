@@ -51,11 +51,14 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small(change: Callable[[dict[str, Any]], object] = lambda _: None) -> Bundle:
+def small(
+    change: Callable[[dict[str, Any]], object] = lambda _: None,
+    message_class: MessageClass = MessageClass.AT_MOST_ONCE,
+) -> Bundle:
     """The small bundle after one change of its document."""
     document = copy.deepcopy(SMALL)
     change(document)
-    return read_bundle(yaml.safe_dump(document))
+    return read_bundle(yaml.safe_dump(document), message_class)
 
 
 def test_the_example_bundle_is_valid() -> None:
@@ -372,3 +375,13 @@ def test_a_text_may_say_how_it_is_sent() -> None:
 def test_a_text_that_cannot_be_sent_so_is_noticed(key: str, value: object, sentence: str) -> None:
     with pytest.raises(BundleError, match=sentence):
         small(lambda document: document["texts"]["hours"].update({key: value}))
+
+
+def test_a_text_without_a_class_has_that_of_the_site() -> None:
+    def changed(document: dict[str, Any]) -> None:
+        document["texts"]["hours"] |= {"class": "at_most_once"}
+
+    bundle = small(changed, MessageClass.RECONCILE)
+    others = {t.message_class for name, t in bundle.texts.items() if name != "hours"}
+    assert bundle.texts["hours"].message_class is MessageClass.AT_MOST_ONCE
+    assert others == {MessageClass.RECONCILE}
