@@ -80,9 +80,14 @@ class Receipt:
     done: str = ""
 
 
+# As plain numbers: a flag takes ten times as long, and each deliver_sm is asked for it.
+_TYPE, _UDHI = int(EsmClass.TYPE_MASK), int(EsmClass.UDHI)
+_RECEIPTS = (int(EsmClass.RECEIPT), int(EsmClass.INTERMEDIATE))
+
+
 def is_receipt(pdu: Delivery) -> bool:
     """By esm_class (§5.2.12: receipt or intermediate), or by the two TLVs that only one has."""
-    if pdu.esm_class & EsmClass.TYPE_MASK in (EsmClass.RECEIPT, EsmClass.INTERMEDIATE):
+    if pdu.esm_class & _TYPE in _RECEIPTS:
         return True
     return pdu.tlv(Tag.RECEIPTED_MESSAGE_ID) is not None and pdu.tlv(Tag.MESSAGE_STATE) is not None
 
@@ -112,11 +117,11 @@ def parse(pdu: Delivery) -> Receipt:
 def _fields(pdu: Delivery) -> dict[str, str]:
     """What the text says, by the first two letters of its name; what is said first counts."""
     octets = pdu.octets
-    plain = _PLAIN.match(octets) if not pdu.esm_class & EsmClass.UDHI else None
+    plain = _PLAIN.match(octets) if not pdu.esm_class & _UDHI else None
     if plain is not None:
         id, submitted, done, state, error = [value.decode("ascii") for value in plain.groups()]
         return {"id": id, "su": submitted, "do": done, "st": state, "er": error}
-    if pdu.esm_class & EsmClass.UDHI and octets and octets[0] < len(octets):
+    if pdu.esm_class & _UDHI and octets and octets[0] < len(octets):
         octets = octets[1 + octets[0] :]
     # Appendix B is ASCII. As ASCII it is sent under every data_coding, except in UCS-2, which some
     # send without saying so. (As GSM 03.38 the underscore of an id would become another letter.)

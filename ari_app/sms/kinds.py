@@ -10,7 +10,12 @@ from smpp.constants import EsmClass
 from smpp.errors import UnreadableReceipt
 from smpp.pdu import DeliverSm
 
-_ACKNOWLEDGEMENTS = (EsmClass.DELIVERY_ACKNOWLEDGEMENT, EsmClass.MANUAL_ACKNOWLEDGEMENT)
+# As plain numbers: a flag takes ten times as long.
+_TYPE = int(EsmClass.TYPE_MASK)
+_ACKNOWLEDGEMENTS = (
+    int(EsmClass.DELIVERY_ACKNOWLEDGEMENT),
+    int(EsmClass.MANUAL_ACKNOWLEDGEMENT),
+)
 
 
 class Kind(Enum):
@@ -23,7 +28,7 @@ class Kind(Enum):
 
 def kind_of(pdu: DeliverSm) -> receipts.Receipt | Kind:
     """The receipt that it is, else which kind. An acknowledgement may be written as a receipt."""
-    of_type = pdu.esm_class & EsmClass.TYPE_MASK
+    of_type = pdu.esm_class & _TYPE
     if of_type not in _ACKNOWLEDGEMENTS and not receipts.is_receipt(pdu):
         return Kind.TEXT
     try:

@@ -88,7 +88,8 @@ class PrometheusMeter:
     def _find(
         self, name: str, kind: Kind, labels: dict[str, str]
     ) -> Counter | Gauge | Histogram | None:
-        key = (name, kind, *labels.items())
+        # An Enum is hashed by Python, a string is not.
+        key = (name, kind.value, *labels.items())
         known = self._known.get(key)
         if known is None and (found := self._declared_as(name, kind, labels)) is not None:
             known = self._known[key] = found
