@@ -88,8 +88,7 @@ class PrometheusMeter:
     def _find(
         self, name: str, kind: Kind, labels: dict[str, str]
     ) -> Counter | Gauge | Histogram | None:
-        # An Enum is hashed by Python, a string is not.
-        key = (name, kind.value, *labels.items())
+        key = (name, kind, *labels.items())
         known = self._known.get(key)
         if known is None and (found := self._declared_as(name, kind, labels)) is not None:
             known = self._known[key] = found
