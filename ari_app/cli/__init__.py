@@ -13,8 +13,8 @@ from rich.console import Console
 from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
 from ari_app.cli.optout_app import optout_app
-from ari_app.cli.recordings_app import recording_app
 from ari_app.cli.prompts_app import prompts_app
+from ari_app.cli.recordings_app import recording_app
 from ari_app.cli.sms import sms_app
 from ari_app.cli.store_app import store_app
 from ari_app.errors import BundleError, SegueError, SettingsError
