@@ -136,9 +136,11 @@ segue_ari_request_seconds_bucket{operation="a",le="0.0005"} 99.0
 segue_ari_request_seconds_bucket{operation="a",le="+Inf"} 100.0
 """
     told = rows(found(page=page))
-    assert told["ARI command, p50, at most"] == (0.1, None)
-    assert told["ARI command, p99, at most"] == (0.5, None)
+    assert told["ARI command at the quiet level, p50, at most"] == (0.1, True)
+    assert told["ARI command at the quiet level, p99, at most"] == (0.5, True)
     assert "event loop's lateness, p99, at most" not in told
+    slow = rows(found(page=page.replace("99.0", "98.0")))
+    assert slow["ARI command at the quiet level, p99, at most"] == (math.inf, False)
 
 
 def test_a_quick_plan_is_smaller_and_never_larger() -> None:
