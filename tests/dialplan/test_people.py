@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from ari_app.phone.call import Phone, Side
 from asterisk.private import PrivateAsterisk
 from tests.dialplan.application import forgotten, registered
 from tests.dialplan.fastagi import fastagi
-from tests.support.pbx import Ami, AmiEvent, setting
+from tests.support.pbx import Ami, AmiEvent, eventually, setting
 
 NUMBER = "7005"  # of the carrier's, for this file
 ALWAYS, NEVER = "*,*,*,*", "*,*,30,feb"
@@ -184,6 +185,29 @@ async def test_a_call_back_that_cannot_be_promised_is_not(
         await phone.press("1")
         assert (await told(ami, "SegueCallback"))["Outcome"] == "unknown"
         await apologises_and_ends(phone)
+
+
+async def test_a_caller_leaves_a_message_in_the_mailbox_of_the_site(
+    pbx: PrivateAsterisk, ami: Ami, dial: Dial
+) -> None:
+    if "VoiceMail" not in pbx.cli("core show application VoiceMail").replace("Your", ""):
+        pytest.skip("this Asterisk has no app_voicemail")
+    phone = await dial("to-voicemail,s,1")
+    await told(ami, "SegueVoicemail")
+    await phone.until_quiet(silence=0.3, deadline=PATIENCE)
+    await phone.press("#")  # enough of the instructions
+    tone = (8000 * np.sin(np.arange(24000) / 3)).astype(np.int16)
+    await phone.say(tone)
+    await phone.hang_up()
+    inbox = pbx.home / "spool/voicemail/default/600/INBOX"
+    await asyncio.to_thread(eventually, lambda: list(inbox.glob("*.wav")), "a message is there")
+
+
+async def test_without_a_mailbox_a_caller_hears_an_apology(
+    pbx: PrivateAsterisk, ami: Ami, dial: Dial
+) -> None:
+    with setting(pbx, "SEGUE_NOBODY", "voicemail"), setting(pbx, "SEGUE_MAILBOX", "999@nowhere"):
+        await apologises_and_ends(await dial("nobody-there,s,1"))
 
 
 @pytest.mark.parametrize("key", ["", "5"])
