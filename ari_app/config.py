@@ -228,6 +228,12 @@ class Calls(Section):
         description="seconds of waiting for an answer after which a caller hears `one_moment`; "
         "0: never",
     )
+    dial: str = Field(
+        "",
+        pattern=r"^$|^\S+/\S*\{number\}\S*$",
+        description="endpoint that call-backs are dialled by, such as PJSIP/{number}@carrier; "
+        "empty: nobody is called back",
+    )
     region: str = Field(
         "US", description="ISO country that callers' national numbers are read in; empty: none"
     )

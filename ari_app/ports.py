@@ -62,6 +62,7 @@ class Exit(Enum):
     ASR_DOWN = "asr_down"
     ERROR = "error"
     DONE = "done"
+    VOICEMAIL = "voicemail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class FoundCall:
     call: str = ""
     exit: str = ""  # SEGUE_EXIT, if it was on its way out
     incoming: IncomingCall | None = None  # as it entered, if it can be told
+    person: str = ""  # the channel of the person it is joined with
 
 
 class CallEvents(Protocol):
@@ -112,6 +114,19 @@ class CallEvents(Protocol):
 
     def serves(self, channel: str) -> bool:
         """Whether a call that is live here has this channel."""
+
+    def leg_answered(self, channel: str) -> None:
+        """A phone was picked up that `Telephone.ring` let ring, or that of a process that is gone.
+
+        It hears nothing yet. One that is called `cb-…` is a caller's from now on.
+        """
+
+    def leg_gone(self, channel: str, cause: int, status: int) -> None:
+        """A phone that `ring` let ring is gone: told once, also if nobody picked it up; of one
+        that is called `cb-…` only then.
+
+        `cause` is Q.850's and `status` the SIP answer, 0 where it is not known.
+        """
 
     def media_gone(self, call: str) -> None:
         """The media leg of a call has ended, and not by our will: caller and we are deaf."""
@@ -147,6 +162,26 @@ class Telephone(Protocol):
 
     async def leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
         """Give the channel back to the dialplan, SEGUE_EXIT and the variables set."""
+
+    async def topic(self, channel: str) -> str:
+        """What the dialplan says that the call is about (SEGUE_TOPIC); "" if it does not."""
+
+    async def ring(self, channel: str, endpoint: str, caller: str, seconds: int) -> None:
+        """Let a phone ring, as the channel of this id that nobody has yet; `leg_…` tells the rest.
+
+        The id begins with `ag-` for a person who takes callers, with `cb-` for somebody who is
+        called back. `caller` is shown on the phone, "" for nothing. The PBX itself
+        gives up somewhat later than after so many seconds.
+        """
+
+    async def join(self, call: str, caller: str, person: str) -> None:
+        """Let the two hear each other, and nobody else, whatever becomes of us.
+
+        They leave the bridges that they are in; how long the call may last is not limited now.
+        """
+
+    async def part(self, call: str) -> None:
+        """Delete the bridge of `join`; what is gone already is fine."""
 
     async def hang_up(self, channel: str) -> None:
         """End the channel; one that is gone already is fine."""

@@ -41,7 +41,7 @@ class Heard:
     """What a channel brought: words, a key, silence, or the loss of hearing."""
 
     channel: str  # voice, sms
-    by: str  # speech, key, text, silence, hearing_lost
+    by: str  # speech, key, text, silence, hearing_lost, topic (the dialplan knows what it is)
     text: str = ""
     confidence: float = 1.0
 
@@ -194,6 +194,8 @@ class Agent:
     def _understand(self, state: Conversation, heard: Heard) -> tuple[Meaning, str | None]:
         if heard.by == "key":
             return Meaning(self._bundle.keys.get(heard.text), 1.0), None
+        if heard.by == "topic":
+            return Meaning(heard.text, 1.0), None
         if heard.by not in ("speech", "text"):
             return Meaning(None, 0.0), None
         offered = self._bundle.choices(state.question)

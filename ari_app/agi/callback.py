@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ari_app.agi.callers import Callers, Reach
 from ari_app.agi.protocol import AgiRequest
-from ari_app.conversation.events import CallBackRequested
-from ari_app.conversation.identity import E164, new_id
+from ari_app.calls.promising import promise
+from ari_app.conversation.identity import E164
 from ari_app.errors import Conflict
-from ari_app.ports import Timer
 
-#: The kind of the timer that reminds of a call-back; its id is `callback:<id>`.
-KIND = "callback"
 _WORD = "SEGUE_CALLBACK"
 _REASON = "SEGUE_CALLBACK_REASON"
 _MINUTE = 60_000_000
@@ -71,16 +67,13 @@ class RequestCallback:
         now = self.callers.clock.now()
         if any(known > now - _FORGOTTEN for known in place.state.callbacks.values()):
             return _said("promised", "already")
-        id = new_id("back", now, os.urandom(10))
-        wanted = CallBackRequested(
-            callback=id, number=number.value, did=request.did, due=due, reason=why
-        )
+        wanted, timer = promise(self.callers.clock, place.stream, number, request.did, due, why)
         subject = self.callers.subject(number)
         await self.callers.store.append(
             place.stream,
             [*place.opening, wanted],
             expected=place.state.sequence,
-            timers=[Timer(id=f"{KIND}:{id}", stream=place.stream, kind=KIND, due=due)],
+            timers=[timer],
             subject=subject,
             dedupe=f"agi:callback:{subject}:{request.unique}" if request.unique else None,
         )

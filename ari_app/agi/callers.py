@@ -14,6 +14,7 @@ from ari_app.conversation.events import ConversationOpened, Event
 from ari_app.conversation.identity import E164, new_id
 from ari_app.conversation.state import Conversation, apply
 from ari_app.errors import TooManyJoined
+from ari_app.policy.callbacks import may_be_called
 from ari_app.policy.eligibility import may_text
 from ari_app.policy.sending.numbers import facts_of
 from ari_app.ports import Clock, Store
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 _PURPOSE = "texts"
 # The newest conversation may not have touched the question.
 _LOOKED_AT = 5
-#: Nobody is called there: who calls from such a number earns by being called.
-NOT_CALLED = frozenset({"premium_rate", "shared_cost", "pager", "uan", "voicemail", "unknown"})
 
 
 class OptOuts(Protocol):
@@ -58,7 +57,7 @@ class Reach:
 
     def call(self, number: E164) -> bool:
         """Whether it may be called; a fixed line too."""
-        return self._country(number) and facts_of(number.value).kind not in NOT_CALLED
+        return may_be_called(number, self.countries)
 
     def _country(self, number: E164) -> bool:
         return self.countries is None or facts_of(number.value).region in self.countries

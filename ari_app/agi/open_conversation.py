@@ -51,8 +51,7 @@ def how_it_is(state: Conversation, now: int) -> str:
         return "live"
     texts = any(message.state in _UNDER_WAY for message in state.messages.values())
     handoffs = "recorded" in state.handoffs.values()
-    calls = any(due > now for due in state.callbacks.values())
-    return "open" if state.question or texts or handoffs or calls else "closed"
+    return "open" if state.question or texts or handoffs or state.callbacks else "closed"
 
 
 def _said(word: str, conversation: str = "", topic: str = "") -> Mapping[str, str]:

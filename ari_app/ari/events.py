@@ -48,6 +48,7 @@ class ChannelDestroyed:
 
     channel: str
     cause: int  # Q.850
+    status: int = 0  # of SIP, from Asterisk 22.5 on; 0 if not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,11 @@ def _hangup_request(message: dict[str, Any]) -> ChannelHangupRequest:
 
 
 def _destroyed(message: dict[str, Any]) -> ChannelDestroyed:
-    return ChannelDestroyed(_id(message["channel"]), _number(message.get("cause", 0)))
+    return ChannelDestroyed(
+        _id(message["channel"]),
+        _number(message.get("cause", 0)),
+        _number(message.get("tech_cause", 0)),
+    )
 
 
 def _playback_finished(message: dict[str, Any]) -> PlaybackFinished:

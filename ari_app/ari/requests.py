@@ -65,13 +65,32 @@ def list_channels() -> Request:
     return Request("list_channels", "GET", "/channels")
 
 
-def originate(endpoint: str, app: str, arguments: Iterable[str], *, channel: str) -> Request:
-    """Dial the endpoint; the channel with the id that we choose enters the application."""
+def originate(
+    endpoint: str,
+    app: str,
+    arguments: Iterable[str],
+    *,
+    channel: str,
+    caller: str = "",
+    timeout: int = 30,
+) -> Request:
+    """Dial the endpoint; the channel with the id that we choose enters the application.
+
+    It does so when it is answered; after `timeout` seconds without that it ends. `caller` is
+    shown there. 500 if the endpoint cannot be dialled at all.
+    """
+    shown = (("callerId", caller),) if caller else ()
     return Request(
         "originate",
         "POST",
         _channel(channel),
-        (("endpoint", endpoint), ("app", app), ("appArgs", ",".join(arguments))),
+        (
+            ("endpoint", endpoint),
+            ("app", app),
+            ("appArgs", ",".join(arguments)),
+            ("timeout", str(timeout)),
+            *shown,
+        ),
     )
 
 

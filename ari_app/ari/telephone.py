@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ari_app.ari import events, finding, requests
+from ari_app.ari.phones import BACK, PHONE, TALK, Phones, companion
 from ari_app.ari.requests import Request
 from ari_app.ari.waiting import both, expected, settle
 from ari_app.errors import AriRefused, PbxUnavailable
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _BRIDGE = "br-"
 _LEG = "em-"
+# Of all of these the call's id is what follows.
+_OURS = (_BRIDGE, TALK)
 _INCOMING = "INCOMING"  # the host of a line that connects to Asterisk by a websocket
 
 
@@ -59,6 +63,7 @@ class AriTelephone:
         self._legs: set[str] = set()  # asked for, or found, and not heard to be gone
         self._bridged: set[str] = set()  # those of them that a call speaks through
         self._many_variables = True
+        self._phones = Phones(app, calls, self._ask)
 
     def use(self, link: Requests) -> None:
         """Send requests through this; before the client starts."""
@@ -77,6 +82,14 @@ class AriTelephone:
         except (AriRefused, PbxUnavailable):
             return {}
         return said if isinstance(said, dict) else {}
+
+    async def topic(self, channel: str) -> str:
+        """What the dialplan says that it is about; nothing if it, or Asterisk, does not say."""
+        try:
+            said = await self._ask(requests.get_channel_variable(channel, "SEGUE_TOPIC"))
+            return str(said["value"])
+        except (AriRefused, PbxUnavailable, KeyError, TypeError):
+            return ""
 
     async def mark(self, channel: str, conversation: str, call: str) -> None:
         """Write on the channel whose it is."""
@@ -128,6 +141,19 @@ class AriTelephone:
         leaving = {finding.EXIT: exit.value, finding.STATE: finding.LEFT}
         await self._set(channel, {**variables, **leaving})
         await self._ask(requests.continue_in_dialplan(channel))
+
+    async def ring(self, channel: str, endpoint: str, caller: str, seconds: int) -> None:
+        """Let a phone ring; what it does is told."""
+        await self._phones.ring(channel, endpoint, caller, seconds)
+
+    async def join(self, call: str, caller: str, person: str) -> None:
+        """Let the two hear each other, and nobody else."""
+        self._bridged.discard(_LEG + call)  # it is left alone now, and may end
+        await self._phones.join(call, caller, person)
+
+    async def part(self, call: str) -> None:
+        """Delete the bridge of the two; what is gone already is fine."""
+        await self._ask_unless_gone(requests.delete_bridge(TALK + call))
 
     async def hang_up(self, channel: str) -> None:
         """End the channel; one that is gone already is fine."""
@@ -203,10 +229,12 @@ class AriTelephone:
             case events.StasisStart():
                 self._start(event)
             case events.StasisEnd(channel=channel):
+                self._phones.left(channel)
                 self._end(channel, "left")
             case events.ChannelHangupRequest(channel=channel):
                 self._end(channel, "hangup")
-            case events.ChannelDestroyed(channel=channel):
+            case events.ChannelDestroyed(channel=channel, cause=cause, status=status):
+                self._phones.gone(channel, cause, status)
                 self._end(channel, "hangup")
                 self._leg_gone(channel)
             case events.ChannelDtmfReceived(channel=channel, digit=digit):
@@ -228,12 +256,18 @@ class AriTelephone:
         """Tell the calls who is there and who has gone meanwhile; sweep what nobody owns."""
         there = await self._ask(requests.application(self._app))
         channels = {str(id) for id in there["channel_ids"]}
+        phones = {id for id in channels if id.startswith(PHONE)}
+        channels -= phones
         legs = {id for id in channels if id.startswith(_LEG)}
         bridges = await self._ask(requests.list_bridges())
         unserved = [id for id in sorted(channels - legs) if not self._calls.serves(id)]
         found = await asyncio.gather(
             *(finding.found(self._ask, self._app, channel) for channel in unserved)
         )
+        found = [
+            call and replace(call, person=companion(bridges, self._app, call.call, call.channel))
+            for call in found
+        ]
         # Events have gone on meanwhile.
         self._callers |= channels - legs - self._ended
         gone = self._before - self._callers
@@ -251,12 +285,16 @@ class AriTelephone:
                 if call and call.channel in self._callers and not self._calls.serves(call.channel)
             ],
         )
+        for call in found:
+            if call and call.person in phones:
+                self._phones.adopt(call.person)
+        self._phones.reconcile(phones | channels)
         self._legs |= legs
         for leg in self._bridged - legs:
             self._leg_gone(leg)
         # Another application's bridges may look like ours: the name tells.
-        ours = {b["id"] for b in bridges if b["id"].startswith(_BRIDGE) and b["name"] == self._app}
-        await self._sweep(legs, ours)
+        ours = {b["id"] for b in bridges if b["id"].startswith(_OURS) and b["name"] == self._app}
+        await self._sweep(legs | phones, ours)
 
     def replaced(self) -> None:
         """Another process has taken our application."""
@@ -265,6 +303,11 @@ class AriTelephone:
     def _start(self, event: events.StasisStart) -> None:
         if event.channel.startswith(_LEG):
             settle(self._entered, event.channel)
+            return
+        if event.channel.startswith((PHONE, BACK)):
+            if event.channel.startswith(BACK):
+                self._callers.add(event.channel)
+            self._phones.entered(event.channel)
             return
         call = finding.incoming(event.channel, event.name, event.args, event.caller)
         if call is None:
@@ -294,11 +337,11 @@ class AriTelephone:
 
     async def _sweep(self, legs: set[str], bridges: set[str]) -> None:
         orphans = [
-            requests.hang_up(leg) for leg in legs if not self._is_live(leg.removeprefix(_LEG))
+            requests.hang_up(leg) for leg in legs if not self._is_live(leg.partition("-")[2])
         ] + [
             requests.delete_bridge(bridge)
             for bridge in bridges
-            if not self._is_live(bridge.removeprefix(_BRIDGE))
+            if not self._is_live(bridge.partition("-")[2])
         ]
         for orphan in orphans:
             logger.info("sweeping an orphan: %s", orphan)

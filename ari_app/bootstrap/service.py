@@ -30,17 +30,20 @@ from ari_app.bootstrap.texting import Texting, bound, carriers, contracts
 from ari_app.bootstrap.watching import probe
 from ari_app.bus.jetstream import JetStream
 from ari_app.calls.admission import Admission, Caps, cap_of
+from ari_app.calls.callbacks import Callbacks
 from ari_app.calls.instruments import Instruments
 from ari_app.calls.orphans import Orphans
 from ari_app.calls.registry import Calls
 from ari_app.config import Calls as CallSettings
 from ari_app.config import Settings, read_secret
+from ari_app.conversation.identity import E164
 from ari_app.errors import CarrierUnavailable, SegueError, SettingsError, StoreUnavailable
 from ari_app.handoff.delivery import HandoffDelivery
 from ari_app.jobs.leases import Leaseholder
 from ari_app.jobs.ticker import Ticker
 from ari_app.media.line import RtpLines
 from ari_app.media.quality import with_trunk
+from ari_app.media.ringback import ringback
 from ari_app.media.websocket import WebSocketLines
 from ari_app.outbox.overdue import Overdue
 from ari_app.outbox.recordings import RecordingEraser
@@ -49,6 +52,7 @@ from ari_app.outbox.retry import RetryPolicy
 from ari_app.outbox.texts import TextSender
 from ari_app.phone.probe import Probe
 from ari_app.policy.bundle import Bundle
+from ari_app.policy.callbacks import may_be_called
 from ari_app.ports import Fence, Lines
 from ari_app.privacy.erasure import Erasure
 from ari_app.projections.feed import Feed
@@ -188,9 +192,17 @@ class Service:
             no_input=settings.calls.no_input,
             with_trunk=with_trunk,
             comfort=await speaking.comfort(voice, bundle, settings.calls.comfort),
+            hold=ringback(),
+            may_be_called=self._may_be_called(bundle),
         )
         calls.use(tools)
-        await self._take_calls(leases, client)
+        backs = Callbacks(tools, settings.calls.dial, lambda: calls.full, calls.call_back)
+
+        async def take_calls() -> None:
+            await client.start()
+            ticker.every(1.0, "callbacks", leases.only("callbacks", backs.run_once))
+
+        await self._take_calls(leases, client, take_calls)
         self._calls = calls
 
     async def _join(self, store: EventStore, ticker: Ticker) -> Leaseholder:
@@ -227,7 +239,15 @@ class Service:
         pbx = self._settings.pbx
         return f"ari:{pbx.url.partition('://')[2]}:{pbx.app}"
 
-    async def _take_calls(self, leases: Leaseholder, client: AriClient) -> None:
+    def _may_be_called(self, bundle: Bundle) -> Callable[[E164], bool]:
+        """Whether a number may be called back, if anybody is."""
+        able = bool(self._settings.calls.dial) and bundle.callbacks.confirm is not None
+        countries = sending.rules(self._settings).countries
+        return lambda number: able and may_be_called(number, countries)
+
+    async def _take_calls(
+        self, leases: Leaseholder, client: AriClient, begin: Callable[[], Awaitable[None]]
+    ) -> None:
         """Take the calls of the PBX; or stand by until the worker that has them is gone."""
         pbx, name = self._settings.pbx, self._lease_of_calls
         self._stack.push_async_callback(client.aclose)
@@ -236,7 +256,7 @@ class Service:
             leases.needs(
                 fence, f"another worker has taken the calls of {pbx.url}: restart this one"
             )
-            await client.start()
+            await begin()
 
         fence = await leases.fence(name)
         if fence is not None:

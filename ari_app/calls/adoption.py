@@ -59,13 +59,16 @@ def adoption(events: Sequence[Envelope], call: str) -> Adoption:
     return Adoption(Course.ASK)
 
 
-def asked_again(bundle: Bundle, state: Conversation) -> tuple[Spoken, ...]:
-    """Sorry, if the bundle has words for it, and the question that is open."""
+def asked_again(
+    bundle: Bundle, state: Conversation, before: Sequence[Spoken] | None = None
+) -> tuple[Spoken, ...]:
+    """Sorry, if the bundle has words for it (or what is said `before`), and the open question."""
     sorry = [Spoken(name, bundle.prompt(name)) for name in _SORRY if name in bundle.prompts][:1]
+    first = sorry if before is None else before
     known = bundle.questions.get(state.question or "")
     question = known if known and known.prompt in bundle.prompts else None
     prompt = (question or bundle.questions[bundle.opening]).prompt
-    return (*sorry, Spoken(prompt, bundle.prompt(prompt, state.misses)))
+    return (*first, Spoken(prompt, bundle.prompt(prompt, state.misses)))
 
 
 def open_question(bundle: Bundle, state: Conversation) -> str | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
 
 from ari_app.calls.instruments import Instruments
 from ari_app.errors import AriRefused, PbxUnavailable, Unavailable
 from ari_app.ports import AudioSink, Line
 
+# Seconds between two looks at the trunk.
+_LOOK_AGAIN = 5.0
 logger = logging.getLogger(__name__)
 
 _MOST_LOST = 3  # media legs that a call may lose before it is given up
@@ -23,6 +26,8 @@ class Leg:
         self._channel = channel
         self._tools = tools
         self._lost = 0
+        self._trunk: Mapping[str, object] = {}  # what Asterisk said of it last
+        self._asked_at = tools.clock.monotonic()
         self.line: Line | None = None
 
     async def open(self, sink: AudioSink) -> Line:
@@ -50,12 +55,23 @@ class Leg:
         logger.warning("call %s has lost its media leg: it gets another", self._call)
         await self.connect()
 
+    async def look(self) -> None:
+        """Ask what the trunk is like, if that is long ago: who hangs up leaves nobody to ask."""
+        now = self._tools.clock.monotonic()
+        if now - self._asked_at >= _LOOK_AGAIN:
+            self._asked_at = now
+            await self._ask()
+
     async def statistics(self, *, gone: bool) -> dict[str, int]:
-        """What the record keeps of the audio; of the trunk only while the channel is there."""
+        """What the record keeps of the audio; `gone`: of the trunk only what was known."""
         if self.line is None:
             return {}
-        trunk = {} if gone else await self._tools.telephone.trunk_audio(self._channel)
-        return self._tools.with_trunk(self.line.statistics(), trunk)
+        if not gone:
+            await self._ask()
+        return self._tools.with_trunk(self.line.statistics(), self._trunk)
+
+    async def _ask(self) -> None:
+        self._trunk = await self._tools.telephone.trunk_audio(self._channel) or self._trunk
 
     async def release(self) -> None:
         """Asterisk's side ends; what is gone already is fine."""

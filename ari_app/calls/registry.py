@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 
 from ari_app.calls.admission import Admission, Refusal
+from ari_app.calls.callbacks import Attempt
 from ari_app.calls.instruments import Instruments
 from ari_app.calls.session import CallSession
 from ari_app.errors import AriRefused, Unavailable
@@ -34,8 +36,9 @@ class Calls:
 
     @property
     def live(self) -> frozenset[str]:
-        """The ids of the calls that are running (call_…)."""
-        return frozenset(session.id for session in self._live.values())
+        """The ids of the calls that are running (call_…), and of phones that ring for them."""
+        sessions = self._live.values()
+        return frozenset(id for s in sessions for id in (s.id, s.phone) if id)
 
     @property
     def _tools(self) -> Instruments:
@@ -52,9 +55,11 @@ class Calls:
         self._begin(call, CallSession(call, self._tools, self._detector()))
 
     def key_pressed(self, channel: str, key: str) -> None:
-        """To the call that it belongs to."""
+        """To the call that it belongs to, of the caller or of the person who is asked."""
         if session := self._live.get(channel):
             session.key_pressed(key)
+        elif asked := self._rung_by(channel):
+            asked.phone_key(key)
 
     def caller_gone(self, channel: str, cause: str) -> None:
         """To the call that it belongs to."""
@@ -75,9 +80,25 @@ class Calls:
             if session.id == call:
                 session.media_gone()
 
+    def leg_answered(self, channel: str) -> None:
+        """To the call that it rings for; who was called by a worker that is gone is let go."""
+        if session := self._rung_by(channel):
+            session.phone_answered()
+        else:
+            self._start(self._let_go(channel), f"let go {channel}")
+
+    def leg_gone(self, channel: str, cause: int, status: int) -> None:
+        """To the call that it rang for."""
+        if session := self._rung_by(channel):
+            session.phone_gone(cause, status)
+
+    def _rung_by(self, channel: str) -> CallSession | None:
+        id = channel.partition("-")[2]
+        return next((s for s in self._live.values() if id and s.phone == id), None)
+
     def pbx_back(self, channels: frozenset[str], found: Sequence[FoundCall]) -> None:
         """Calls that ended meanwhile end here; with callers nobody serves we go on, if we can."""
-        for channel in self._live.keys() - channels:
+        for channel in [c for c, s in self._live.items() if c not in channels and s.is_up]:
             self._live[channel].caller_gone("lost while the event stream was down")
         for call in found:
             self._find(call)
@@ -92,6 +113,16 @@ class Calls:
             self.call_entered(found.incoming)
         else:
             self._start(self._give_back(found.channel), f"give back {found.channel}")
+
+    def call_back(self, attempt: Attempt) -> None:
+        """Let somebody's phone ring, and go on with them when they pick it up."""
+        session = CallSession(attempt.incoming, self._tools, self._detector(), back=attempt)
+        self._begin(attempt.incoming, session)
+
+    @property
+    def full(self) -> bool:
+        """Whether no call of ours may begin now."""
+        return self._admission.refuses(IncomingCall("", did="", caller="")) is not None
 
     async def drain(self, deadline: float) -> None:
         """Take no more calls; let these finish, and at the deadline give them to people."""
@@ -126,6 +157,10 @@ class Calls:
 
     async def _give_back(self, channel: str) -> None:
         await self._leave(channel, Exit.ERROR, {})
+
+    async def _let_go(self, channel: str) -> None:
+        with contextlib.suppress(AriRefused, Unavailable):
+            await self._tools.telephone.hang_up(channel)
 
     async def _leave(self, channel: str, exit: Exit, variables: dict[str, str]) -> None:
         try:

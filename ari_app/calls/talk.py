@@ -10,7 +10,7 @@ from ari_app.calls.dialogue import Phase, Signal
 from ari_app.calls.ear import Ear
 from ari_app.calls.instruments import Instruments
 from ari_app.calls.journal import Journal
-from ari_app.calls.mouth import Mouth
+from ari_app.calls.mouth import Mouth, Segment
 from ari_app.conversation.events import (
     AgentSpoke,
     AudioMissing,
@@ -65,13 +65,21 @@ class Talk:
 
     # -- what we say ----------------------------------------------------------------------------
 
-    async def greet(self, events: Sequence[Event]) -> None:
-        """Say who is speaking, and ask the first question; `events` led here."""
-        await self._journal.append([*events, self._tools.agent.open_question()])
+    async def greet(self, events: Sequence[Event], topic: str = "") -> None:
+        """Say who is speaking, and ask the first question; `events` led here.
+
+        Where the dialplan knows the `topic`, and the policy too, that is not asked any more.
+        """
+        agent, language = self._tools.agent, self._journal.state.language
+        known = topic in agent.bundle.intents
+        opening = [] if known else [agent.open_question()]
+        await self._journal.append([*events, *opening])
         failpoint("call.after_answered")
-        disclosure, question = self._tools.agent.greeting()
-        language = self._journal.state.language
+        disclosure, question = agent.greeting()
         first = await self._mouth.segment(disclosure, language, disclosure=True)
+        if known:
+            await self._decide(Heard("voice", "topic", topic), before=first)
+            return
         asked = await self._mouth.segment(question, language)
         self._mouth.say([(first, False), (asked, True)], leave=False)
 
@@ -82,15 +90,18 @@ class Talk:
         segments = [(await self._mouth.segment(s, language), True) for s in say]
         self._mouth.say(segments, leave=True)
 
-    async def ask_again(self) -> None:
-        """Nobody knows what the caller has heard last: the open question, once more."""
+    async def ask_again(self, before: Sequence[Spoken] | None = None) -> None:
+        """Nobody knows what the caller has heard last: the open question, once more.
+
+        `before` it something else is said than that we are sorry.
+        """
         bundle, state = self._tools.agent.bundle, self._journal.state
         if open_question(bundle, state) is None:
             await self._journal.append([self._tools.agent.open_question()])
         if not self._hearing:
             await self.explain_keys()
             return
-        spoken = asked_again(bundle, self._journal.state)
+        spoken = asked_again(bundle, self._journal.state, before)
         question = bundle.questions[self._journal.state.question or bundle.opening]
         self._detector.expect(question.profile)
         segments = [(await self._mouth.segment(s, state.language), True) for s in spoken]
@@ -215,7 +226,8 @@ class Talk:
 
     # -- what follows ---------------------------------------------------------------------------
 
-    async def _decide(self, heard: Heard) -> None:
+    async def _decide(self, heard: Heard, before: Segment | None = None) -> None:
+        """Decide, and say what follows; `before` it is said what must be heard in full."""
         while True:
             turn = self._tools.agent.take_turn(self._journal.stream, self._journal.state, heard)
             try:
@@ -227,9 +239,9 @@ class Talk:
                 await self._journal.catch_up()
         failpoint("call.after_decision")
         self._tools.meter.count("segue_decisions_total", action=turn.decision.rule)
-        await self._speak(turn)
+        await self._speak(turn, before)
 
-    async def _speak(self, turn: Turn) -> None:
+    async def _speak(self, turn: Turn, before: Segment | None) -> None:
         leave = turn.end or turn.people is not None
         if leave:
             self.exit = Exit.HANDOFF if turn.people else Exit.DONE
@@ -237,7 +249,8 @@ class Talk:
         language = self._journal.state.language
         segments = [(await self._mouth.segment(s, language), True) for s in turn.speech]
         self._detector.expect(turn.profile)
-        self._mouth.say(segments, leave=leave)
+        first = [] if before is None else [(before, False)]
+        self._mouth.say([*first, *segments], leave=leave)
         if self._mouth.playing is not None:
             # Only the first prompt answers the caller; it is on the wire at the next 20 ms.
             now = self._tools.clock.monotonic()

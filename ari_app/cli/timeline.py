@@ -138,6 +138,24 @@ def row(event: Event) -> tuple[str, str, str]:
             return "call", f"recording ended: {event.why}", f"{event.recording} {length}"
         case e.RecordingErased():
             return "call", f"recording erased: {event.why}", event.recording
+        case e.CallbackDialled():
+            return "call", "calling them back", f"attempt {event.attempt}, {event.callback}"
+        case e.CallbackMissed():
+            return "call", f"call-back: {event.outcome}", f"attempt {event.attempt}{_cause(event)}"
+        case e.CallbackPostponed():
+            return "policy", f"call-back waits: {event.reason}", event.callback
+        case e.CallbackReached():
+            return "caller", "was called back", event.callback
+        case e.CallbackEnded():
+            return "policy", f"call-back ended: {event.reason}", f"by {event.by}, {event.callback}"
+        case e.PeopleRung():
+            return "people", f"{event.who} rings", event.leg
+        case e.PeopleMissed():
+            return "people", f"{event.who}: {event.outcome}", f"{event.leg}{_cause(event)}"
+        case e.PeopleAnswered():
+            return "people", f"{event.who} took the call", event.leg
+        case e.PeopleParted():
+            return "people", f"the talk was ended by {event.by}", f"{event.seconds} s"
         case e.CallLeft():
             return "call", f"back to the dialplan: {event.exit}", event.reason
         case e.CallEnded():
@@ -173,3 +191,9 @@ def row(event: Event) -> tuple[str, str, str]:
             return "call", event.name, f"version {event.version}, of a newer program"
         case _:
             assert_never(event)
+
+
+def _cause(missed: e.PeopleMissed | e.CallbackMissed) -> str:
+    """What the network said, as far as it said anything."""
+    said = {"Q.850": missed.cause, "SIP": missed.status}
+    return "".join(f", {name} {number}" for name, number in said.items() if number)

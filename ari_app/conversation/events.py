@@ -459,6 +459,105 @@ class RecordingErased:
 
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleRung:
+    """A person's phone rings for the caller; `who` is their name in the policy."""
+
+    call: str
+    leg: str
+    who: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleMissed:
+    """The person did not take the caller; `outcome` is one of policy/people.py.
+
+    `cause` is Q.850's, `status` the SIP answer, as Asterisk tells them; 0 if it does not.
+    """
+
+    call: str
+    leg: str
+    who: str
+    outcome: str
+    cause: int = 0
+    status: int = 0
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleAnswered:
+    """The person took the caller, by their key: the two talk, and we hear nothing of it."""
+
+    call: str
+    leg: str
+    who: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleParted:
+    """The two talk no more; `by` is who ended it: caller, person, or lost if nobody knows."""
+
+    call: str
+    leg: str
+    by: str
+    seconds: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackDialled:
+    """The person's phone rings, because they asked for it; `attempt` counts from 1."""
+
+    callback: str
+    call: str
+    attempt: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackMissed:
+    """The attempt did not reach the person; fields as of `PeopleMissed`."""
+
+    callback: str
+    call: str
+    attempt: int
+    outcome: str
+    cause: int = 0
+    status: int = 0
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPostponed:
+    """It will be tried at `due` (UTC microseconds), not now; `reason` is a word of the policy."""
+
+    callback: str
+    due: int
+    reason: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackReached:
+    """The person is on the line and said so: the conversation goes on, the promise is kept."""
+
+    callback: str
+    call: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEnded:
+    """It will not be tried any more: given up by the policy, or taken back by somebody."""
+
+    callback: str
+    reason: str
+    by: str
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallLeft:
     """The call went back to the dialplan; `exit` is SEGUE_EXIT there."""
 
@@ -630,6 +729,15 @@ Event = (
     | HelpAsked
     | RevocationHeard
     | CallBackRequested
+    | PeopleRung
+    | PeopleMissed
+    | PeopleAnswered
+    | PeopleParted
+    | CallbackDialled
+    | CallbackMissed
+    | CallbackPostponed
+    | CallbackReached
+    | CallbackEnded
     | RecordingStarted
     | RecordingPaused
     | RecordingResumed

@@ -10,6 +10,11 @@ from ari_app.conversation.events import (
     AgentSpoke,
     AudioMissing,
     CallAnswered,
+    CallbackDialled,
+    CallbackEnded,
+    CallbackMissed,
+    CallbackPostponed,
+    CallbackReached,
     CallBackRequested,
     CallEnded,
     CallerSilent,
@@ -39,6 +44,10 @@ from ari_app.conversation.events import (
     OptedIn,
     OptedOut,
     OptOutRepeated,
+    PeopleAnswered,
+    PeopleMissed,
+    PeopleParted,
+    PeopleRung,
     PreferenceStated,
     PromptInterrupted,
     ProofEnded,
@@ -112,6 +121,7 @@ class Conversation:
     did: str = ""
     language: str = "en"
     on_the_line: str | None = None  # the live call
+    person: str | None = None  # the leg of the person who talks with the caller
     calls: tuple[str, ...] = ()  # the latest KEPT
     disclosed: bool = False
     disclosed_on: str | None = None  # the call in which that was heard last
@@ -227,7 +237,9 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case CallLeft(call=call) | CallEnded(call=call):
             state = _recorded(state, call)
             # The end of a call may be told when the next one is on the line.
-            return _but(state, on_the_line=None) if state.on_the_line == call else state
+            if state.on_the_line != call:
+                return state
+            return _but(state, on_the_line=None, person=None)
         case RecordingStarted(recording=recording, call=call):
             return _recording(state, recording, Recording(call, "on"))
         case RecordingPaused(recording=recording):
@@ -240,6 +252,17 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return _erased(state, recording)
         case CallBackRequested(callback=callback, due=due):
             return _but(state, callbacks={**state.callbacks, callback: due})
+        case CallbackPostponed(callback=callback, due=due):
+            if callback not in state.callbacks:
+                return state
+            return _but(state, callbacks={**state.callbacks, callback: due})
+        case CallbackReached(callback=callback) | CallbackEnded(callback=callback):
+            left = {id: due for id, due in state.callbacks.items() if id != callback}
+            return _but(state, callbacks=left)
+        case PeopleAnswered(leg=leg):
+            return _but(state, person=leg)
+        case PeopleParted():
+            return _but(state, person=None)
         case HandoffRecorded(handoff=handoff):
             return _handoff(state, handoff, "recorded")
         case HandoffAcknowledged(handoff=handoff):
@@ -247,6 +270,8 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case HandoffEscalated(handoff=handoff):
             return _handoff(state, handoff, "escalated")
         case AgentSpoke() | PromptInterrupted() | TextDelayed() | HandoffDelayed():
+            return state
+        case PeopleRung() | PeopleMissed() | CallbackDialled() | CallbackMissed():
             return state
         case CodeTexted() | CodeWrong() | IdentityProved() | ProofEnded():
             return _but(state, verification=verified(state.verification, event))

@@ -13,15 +13,19 @@ from jinja2 import TemplateError, meta
 
 from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
+from ari_app.policy.callbacks import CallbackRules, check_callbacks, read_callbacks
+from ari_app.policy.people import Reach, check_reach, read_reach
 from ari_app.policy.recording import RecordingPolicy, check_recording, read_recording
 from ari_app.policy.rules import Rule, read_rule
 from ari_app.policy.spoken import TEMPLATES as _TEMPLATES
 from ari_app.policy.spoken import check_values, prompt_template
 
 _VARIABLES = frozenset({"choice", "code", "values", "people"})
+_ABOUT = frozenset({"topic"})
+_WHISPERED = frozenset({"topic", "reason", "slots"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
-    "proofs recording rules".split()
+    "proofs recording rules reach callbacks".split()
 )
 _PROFILES = frozenset({"open", "yes_no", "digits"})  # the port TurnDetector knows these
 _LONGEST_BUNDLE = 1 << 20
@@ -96,6 +100,8 @@ class Bundle:
     opening: str  # the first question
     proofs: Proofs = Proofs()
     recording: RecordingPolicy = RecordingPolicy()
+    reach: Reach = Reach()
+    callbacks: CallbackRules = CallbackRules()
 
     def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
         """The wording of a prompt; the `turn`-th repeat has the next wording."""
@@ -120,7 +126,7 @@ class Bundle:
         for prompt, wordings in self.prompts.items():
             for number, wording in enumerate(wordings, 1):
                 template = prompt_template(wording, self.language)
-                if not _used(template) & {"choice", "code"}:
+                if not _used(template) & {"choice", "code", "topic"}:
                     found.append((prompt, number, self.render(template)))
         return tuple(found)
 
@@ -130,7 +136,13 @@ class Bundle:
 
     def render(self, template: str, **variables: Any) -> str:
         """A template of this bundle, filled in, on one line."""
-        known = {"values": self.values, "people": self.people, "choice": "", "code": ""}
+        known = {
+            "values": self.values,
+            "people": self.people,
+            "choice": "",
+            "code": "",
+            "topic": "",
+        }
         known |= variables
         return " ".join(_TEMPLATES.from_string(template).render(known).split())
 
@@ -180,6 +192,8 @@ def _build(document: Mapping[str, Any], text: str, message_class: MessageClass) 
         opening=str(document["greeting"]["question"]),
         proofs=_proofs(document.get("proofs") or {}),
         recording=read_recording(document.get("recording") or {}),
+        reach=read_reach(document.get("reach")),
+        callbacks=read_callbacks(document.get("callbacks")),
     )
 
 
@@ -237,11 +251,12 @@ def _check(bundle: Bundle) -> None:
     for name, wordings in bundle.prompts.items():
         for wording in wordings:
             where = f"prompt {name}"
+            more = _ABOUT if name == bundle.callbacks.about else frozenset()
             try:
                 template = prompt_template(wording, bundle.language)
             except ValueError as error:
                 raise BundleError(f"{where}: {error}") from error
-            if "code" in _check_template(bundle, where, template):
+            if "code" in _check_template(bundle, where, template, more):
                 raise BundleError(f"prompt {name} would say a code aloud: only a text may have it")
             try:
                 check_values(wording, bundle.language, bundle.values, bundle.people)
@@ -276,23 +291,35 @@ def _check(bundle: Bundle) -> None:
     check_recording(bundle.recording, map(bundle.render, bundle.prompts[bundle.disclosure]))
     for rule in bundle.rules:
         _check_rule(bundle, rule)
+    _check_people(bundle)
     for channel in ("voice", "sms"):
         left = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"}]
         if not any(r.takes("channel", channel) for r in left):
             raise BundleError(f"no rule takes what is left on {channel}: add one with no condition")
 
 
-def _check_template(bundle: Bundle, where: str, template: str) -> set[str]:
+def _check_people(bundle: Bundle) -> None:
+    try:
+        check_reach(bundle.reach, bundle.prompts)
+        check_callbacks(bundle.callbacks, bundle.prompts)
+    except ValueError as error:
+        raise BundleError(str(error)) from error
+    _check_template(bundle, "the whisper of reach", bundle.reach.whisper, _WHISPERED)
+
+
+def _check_template(
+    bundle: Bundle, where: str, template: str, more: frozenset[str] = frozenset()
+) -> set[str]:
     """The variables that it uses."""
     try:
         used = _used(template)
     except TemplateError as error:
         raise BundleError(f"{where}: {error}") from error
-    if unknown := used - _VARIABLES:
+    if unknown := used - _VARIABLES - more:
         raise BundleError(f"{where} uses the unknown variable {sorted(unknown)[0]!r}")
     try:
         for choice in ("", "1"):
-            bundle.render(template, choice=choice)
+            bundle.render(template, choice=choice, **dict.fromkeys(more, ""))
     except Exception as error:  # noqa: BLE001  an expression in a template can raise anything
         raise BundleError(f"{where} cannot be rendered: {error}") from error
     return used

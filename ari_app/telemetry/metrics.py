@@ -114,6 +114,10 @@ METRICS: dict[str, Metric] = {
     "segue_feed_lag_events": _gauge("Committed events that are not there yet.", "consumer"),
     "segue_feed_events_total": _counter("Events that are there.", "consumer"),
     "segue_lease_held": _gauge("1 while this worker has the lease.", "lease"),
+    "segue_people_total": _counter(
+        "Phones of people that rang for callers, by what became of them.", "outcome"
+    ),
+    "segue_callbacks_total": _counter("Attempts to call back, and those given up.", "outcome"),
     "segue_orphans_total": _counter("Calls that were closed for a worker that is gone."),
     # read models
     "segue_projection_lag_events": _gauge("Events that the views do not show yet."),

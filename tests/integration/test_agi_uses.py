@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ari_app.agi.callback import KIND
 from ari_app.agi.callers import Callers, Reach
 from ari_app.agi.protocol import AgiRequest
 from ari_app.agi.server import Use
 from ari_app.agi.uses import uses
+from ari_app.calls.promising import KIND
 from ari_app.conversation.events import (
     CallAnswered,
     CallBackRequested,

@@ -57,6 +57,12 @@ class Calls:
     def serves(self, channel: str) -> bool:
         return channel in self.served
 
+    def leg_answered(self, channel: str) -> None:
+        pass
+
+    def leg_gone(self, channel: str, cause: int, status: int) -> None:
+        pass
+
     def media_gone(self, call: str) -> None:
         self.deaf.append(call)
 

@@ -149,6 +149,15 @@ class Story:
         events = await self.house.conversation_of(caller.number or None)
         return [envelope.event for envelope in events]
 
+    async def until(self, caller: Caller, kind: type[_E]) -> list[Event]:
+        """What the caller's conversation says once such an event is in it."""
+
+        async def so() -> list[Event] | None:
+            events = [e.event for e in await self.house.conversation_of(caller.number or None)]
+            return events if any(isinstance(e, kind) for e in events) else None
+
+        return await eventually(so, f"{caller.number}: {kind.__name__}")
+
     async def stream(self, caller: Caller) -> str:
         """The id of the caller's conversation."""
         return (await self.house.conversation_of(caller.number or None))[0].stream
@@ -207,7 +216,13 @@ class Story:
             rtp, open_ = self.house.rtp_ports(), self.house.descriptors()
             return not rtp and open_ <= self.house.descriptors_at_rest
 
-        await eventually(at_rest, "the service has closed what its calls opened")
+        await eventually(
+            at_rest,
+            lambda: (
+                f"the service has closed what its calls opened: {self.house.rtp_ports()}, "
+                f"{self.house.descriptors()} for {self.house.descriptors_at_rest} at rest"
+            ),
+        )
 
 
 def only(events: list[Event], kind: type[_E]) -> _E:

@@ -73,6 +73,12 @@ class Calls:
     def serves(self, channel: str) -> bool:
         return channel in self.served
 
+    def leg_answered(self, channel: str) -> None:
+        self.told.append(("answered", channel))
+
+    def leg_gone(self, channel: str, cause: int, status: int) -> None:
+        self.told.append(("phone gone", channel, cause, status))
+
     def media_gone(self, call: str) -> None:
         self.deaf.append(call)
 
@@ -563,3 +569,100 @@ async def test_a_leg_over_a_websocket_is_connected_before_it_enters(story: Story
     query = dict(story.link.asked[1].query)
     assert query["transport"] == "websocket"
     assert query["format"] == "ulaw"
+
+
+# -- phones that we let ring ------------------------------------------------------------------
+
+
+async def test_a_phone_rings_with_an_id_of_ours_and_ends_by_itself_somewhat_later(
+    story: Story,
+) -> None:
+    await story.telephone.ring("ag-leg_1", "PJSIP/desk", "+12025550123", 20)
+    (request,) = story.link.asked
+    assert request.path == "/channels/ag-leg_1"
+    query = dict(request.query)
+    assert query["appArgs"] == "agent,leg_1"
+    assert query["callerId"] == "+12025550123"
+    assert query["timeout"] == "25"
+
+
+async def test_a_phone_that_is_picked_up_and_put_down_is_told_once_each(story: Story) -> None:
+    await story.telephone.ring("ag-leg_1", "PJSIP/desk", "", 20)
+    story.enters("ag-leg_1", "agent", "leg_1")
+    story.happens(
+        events.StasisEnd("ag-leg_1"),
+        events.ChannelDestroyed("ag-leg_1", 16),
+    )
+    assert story.calls.told == [("answered", "ag-leg_1"), ("phone gone", "ag-leg_1", 0, 0)]
+
+
+async def test_a_phone_that_is_never_picked_up_says_why(story: Story) -> None:
+    await story.telephone.ring("ag-leg_1", "PJSIP/desk", "", 20)
+    story.happens(events.ChannelDestroyed("ag-leg_1", 17, 486))
+    assert story.calls.told == [("phone gone", "ag-leg_1", 17, 486)]
+
+
+async def test_a_phone_that_cannot_be_dialled_is_refused_and_never_told(story: Story) -> None:
+    story.link.answers["originate"] = [refusal(500)]
+    with pytest.raises(AriRefused):
+        await story.telephone.ring("ag-leg_1", "PJSIP/nobody", "", 20)
+    story.happens(events.ChannelDestroyed("ag-leg_1", 3))
+    assert story.calls.told == []
+
+
+async def test_who_is_called_back_is_a_caller_from_the_answer_on(story: Story) -> None:
+    await story.telephone.ring("cb-call_1", "PJSIP/1@trunk", "", 20)
+    story.enters("cb-call_1", "back", "call_1")
+    story.happens(events.ChannelHangupRequest("cb-call_1", 16))
+    assert story.calls.told == [("answered", "cb-call_1"), ("gone", "cb-call_1", "hangup")]
+
+
+async def test_two_are_joined_in_a_bridge_of_their_own_for_as_long_as_they_like(
+    story: Story,
+) -> None:
+    await story.telephone.join("call_1", "1.1", "ag-leg_1")
+    assert [str(request) for request in story.link.asked] == [
+        "POST /bridges/pp-call_1",
+        "POST /channels/1.1/variable",
+        "POST /bridges/pp-call_1/addChannel",
+    ]
+    limit = dict(story.link.asked[1].query)
+    assert limit == {"variable": "TIMEOUT(absolute)", "value": "0"}
+
+
+async def test_two_who_talk_are_found_together_and_not_swept(story: Story) -> None:
+    story.link.standing["application"] = {"channel_ids": ["1.1", "ag-leg_1", "ag-leg_2"]}
+    story.link.standing["list_bridges"] = [
+        {"id": "pp-call_1", "name": "segue", "channels": ["1.1", "ag-leg_1"]},
+        {"id": "pp-call_2", "name": "segue", "channels": []},
+    ]
+    story.link.standing["get_channel"] = {"name": "PJSIP/carrier-1", "dialplan": {}, "caller": {}}
+    variables = {"SEGUE_STATE": "live", "SEGUE_CALL": "call_1", "SEGUE_CONVERSATION": "conv_1"}
+
+    async def request(asked: Request) -> object:
+        if asked.operation == "get_channel_variable":
+            story.link.asked.append(asked)
+            name = dict(asked.query)["variable"]
+            if name in variables:
+                return {"value": variables[name]}
+            raise refusal(404)
+        return await Script.request(story.link, asked)
+
+    story.link.request = request  # type: ignore[method-assign, assignment]  # answers by the variable's name
+    story.calls.on_back = lambda: story.live.update({"call_1", "leg_1"})
+    await story.telephone.connected()
+    assert [found.person for found in story.calls.found] == ["ag-leg_1"]
+    swept = [str(r) for r in story.link.asked if r.method == "DELETE"]
+    assert swept == ["DELETE /channels/ag-leg_2", "DELETE /bridges/pp-call_2"]
+    story.happens(events.ChannelDestroyed("ag-leg_1", 16))
+    assert story.calls.told[-1] == ("phone gone", "ag-leg_1", 16, 0)
+
+
+async def test_a_phone_that_ended_while_nobody_listened_is_told_at_the_next_connection(
+    story: Story,
+) -> None:
+    await story.telephone.connected()
+    await story.telephone.ring("ag-leg_1", "PJSIP/desk", "", 20)
+    story.telephone.lost()
+    await story.telephone.connected()
+    assert ("phone gone", "ag-leg_1", 0, 0) in story.calls.told

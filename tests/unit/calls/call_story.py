@@ -111,6 +111,27 @@ class FakeTelephone:
         self.marked: dict[str, tuple[str, str]] = {}
         self.gone: set[str] = set()
         self.refuses: set[str] = set()
+        self.topics: dict[str, str] = {}
+        self.rung: list[tuple[str, str, str]] = []  # channel, endpoint, caller shown
+        self.joined: dict[str, tuple[str, str]] = {}
+
+    async def topic(self, channel: str) -> str:
+        await self._gates.through("telephone.topic")
+        return self.topics.get(channel, "")
+
+    async def ring(self, channel: str, endpoint: str, caller: str, seconds: int) -> None:
+        await self._asked("ring", channel)
+        if endpoint in self.refuses:
+            raise AriRefused(500, "originate", "Allocation failed")
+        self.rung.append((channel, endpoint, caller))
+
+    async def join(self, call: str, caller: str, person: str) -> None:
+        await self._asked("join", person)
+        self.joined[call] = caller, person
+
+    async def part(self, call: str) -> None:
+        await self._asked("part", call)
+        self.joined.pop(call, None)
 
     async def answer(self, channel: str) -> None:
         await self._asked("answer", channel)
@@ -415,6 +436,7 @@ class CallStory:
                 region="US",
                 no_input=NO_INPUT,
                 with_trunk=with_trunk,
+                hold=b"hold tone",
             )
         )
 

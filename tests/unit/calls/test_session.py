@@ -68,7 +68,7 @@ async def test_the_dialplan_learns_no_word_of_the_caller(story: CallStory) -> No
 
 # -- the caller hangs up ----------------------------------------------------------------------
 
-PORT_CALLS = 26  # of a whole call
+PORT_CALLS = 27  # of a whole call
 
 
 async def test_a_whole_call_asks_its_ports_so_often(story: CallStory) -> None:

@@ -1,0 +1,234 @@
+"""People who asked to be called back, between fakes at every port but the store."""
+
+from __future__ import annotations
+
+import pytest
+
+from ari_app.calls.callbacks import Callbacks
+from ari_app.calls.promising import KIND, promise
+from ari_app.conversation.events import (
+    CallbackDialled,
+    CallbackEnded,
+    CallbackMissed,
+    CallbackPostponed,
+    ConversationOpened,
+    DecisionMade,
+    HandoffRecorded,
+)
+from ari_app.conversation.identity import E164
+from tests.unit.calls.call_story import CALLER, CallStory, kinds
+
+STREAM = "conv_1"
+MINUTE = 60.0
+
+
+class Promise:
+    """Given a conversation about the hours, with a question open, and a call-back that is due."""
+
+    def __init__(self, story: CallStory, dial: str = "PJSIP/{number}@carrier") -> None:
+        self.story = story
+        tools = story.calls._tools
+        self.callbacks = Callbacks(tools, dial, lambda: story.calls.full, story.calls.call_back)
+
+    async def made(self) -> None:
+        story = self.story
+        wanted, timer = promise(
+            story.clock, STREAM, E164(CALLER), "+15550100", story.clock.now(), "asked"
+        )
+        opened = ConversationOpened(channel="voice", did="+15550100", language="en", number=CALLER)
+        open_question = DecisionMade(
+            bundle="b",
+            rule="hours",
+            reason="asked",
+            actions=("ask offer_hours",),
+            inputs={},
+            intent="hours",
+            confidence=1.0,
+            alternatives=(),
+            topic="hours",
+            question="offer_hours",
+        )
+        await story.store.append(STREAM, [opened, open_question, wanted], timers=[timer])
+
+    async def comes_due(self, minutes: float = 0) -> None:
+        self.story.clock.advance(minutes * MINUTE)
+        await self.callbacks.run_once()
+
+    async def rings(self, nth: int = 1) -> str:
+        await self.story.eventually(lambda: len(self.story.telephone.rung) >= nth)
+        return self.story.telephone.rung[nth - 1][0]
+
+    async def timers(self) -> list[str]:
+        found = await self.story.store.due_timers(2**62, kind=KIND)
+        return [timer.id.split(":", 2)[-1].partition(":")[0] for timer in found]
+
+
+@pytest.fixture
+async def promised(story: CallStory) -> Promise:
+    promise = Promise(story)
+    await promise.made()
+    return promise
+
+
+async def test_who_is_due_is_called_by_the_way_out_of_the_site(promised: Promise) -> None:
+    await promised.comes_due()
+    channel = await promised.rings()
+    assert promised.story.telephone.rung == [(channel, f"PJSIP/{CALLER}@carrier", "+15550100")]
+    assert "CallbackDialled" in kinds(await promised.story.log())
+    await promised.comes_due()
+    assert len(promised.story.telephone.rung) == 1
+    promised.story.calls.leg_gone(channel, 17, 486)
+    await promised.story.is_over()
+
+
+async def test_who_says_that_it_is_them_goes_on_where_they_were(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    story.calls.leg_answered(channel)
+    await story.hears_out("disclosure", "confirm_callback")
+    story.presses("1", channel)
+    text = story.bundle.prompt("about_callback", topic="hours")
+    await story.eventually(lambda: story.lines.opened[0].playing == text)
+    story.hears_the_end()
+    await story.hears("offer_hours")
+    state = await story.store.state(STREAM)
+    assert not state.callbacks
+    story.presses("1", channel)
+    await story.hears_out("promised")
+    await story.is_over()
+    log = kinds(await story.log())
+    assert log.count("CallEnded") == log.count("CallReceived") == 1
+    # The timer of the next attempt finds nothing to do.
+    await promised.comes_due(60)
+    assert len(story.telephone.rung) == 1
+    assert await promised.timers() == []
+
+
+async def test_a_phone_that_is_not_picked_up_is_tried_again_later_each_time(
+    promised: Promise,
+) -> None:
+    story = promised.story
+    for nth, minutes in ((1, 0), (2, 15), (3, 30)):
+        await promised.comes_due(minutes)
+        story.calls.leg_gone(await promised.rings(nth), 17, 486)
+        await story.is_over()
+    log = await story.log()
+    missed = [(e.attempt, e.outcome) for e in log if isinstance(e, CallbackMissed)]
+    assert missed == [(1, "busy"), (2, "busy"), (3, "busy")]
+    await promised.comes_due(60)
+    log = await story.log()
+    (ended,) = [e for e in log if isinstance(e, CallbackEnded)]
+    assert (ended.reason, ended.by) == ("attempts", "policy")
+    (record,) = [e.record for e in log if isinstance(e, HandoffRecorded)]
+    assert record["outcome"] == "call-back failed"
+    assert await promised.timers() == []
+
+
+async def test_who_declines_is_not_called_again(promised: Promise) -> None:
+    await promised.comes_due()
+    promised.story.calls.leg_gone(await promised.rings(), 21, 603)
+    await promised.story.is_over()
+    await promised.comes_due(15)
+    (ended,) = [e for e in await promised.story.log() if isinstance(e, CallbackEnded)]
+    assert ended.reason == "declined"
+
+
+async def test_a_phone_rings_no_longer_than_the_policy_says(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    await story.a_tick_passes()
+    story.clock.advance(30)
+    await story.is_over()
+    assert ("hang_up", channel) in story.telephone.requests
+    (missed,) = [e for e in await story.log() if isinstance(e, CallbackMissed)]
+    assert missed.outcome == "no_answer"
+
+
+async def test_a_machine_that_picks_up_hears_the_question_three_times(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    story.calls.leg_answered(channel)
+    await story.hears_out("disclosure")
+    for _ in range(3):
+        await story.hears_out("confirm_callback")
+        await story.a_tick_passes()
+        story.is_silent()
+    await story.is_over()
+    assert ("hang_up", channel) in story.telephone.requests
+    log = await story.log()
+    (missed,) = [e for e in log if isinstance(e, CallbackMissed)]
+    assert missed.outcome == "silent"
+    assert "HandoffRecorded" not in kinds(log)
+    assert (await story.store.state(STREAM)).callbacks
+
+
+async def test_who_hangs_up_on_us_has_not_been_reached(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    story.calls.leg_answered(channel)
+    await story.hears("disclosure")
+    story.hangs_up(channel)
+    await story.is_over()
+    log = kinds(await story.log())
+    assert "CallbackMissed" in log
+    assert "CallEnded" in log
+    assert "HandoffRecorded" not in log
+
+
+async def test_without_a_way_out_people_are_told(story: CallStory) -> None:
+    promised = Promise(story, dial="")
+    await promised.made()
+    await promised.comes_due()
+    log = await story.log()
+    (ended,) = [e for e in log if isinstance(e, CallbackEnded)]
+    assert ended.reason == "no_dial"
+    assert "HandoffRecorded" in kinds(log)
+    assert await promised.timers() == []
+
+
+async def test_when_all_lines_are_taken_it_waits_and_is_the_same_attempt(
+    promised: Promise,
+) -> None:
+    story = promised.story
+    story.rings("a", "+12025550111")
+    story.rings("b", "+12025550112")
+    await promised.comes_due()
+    state = await story.store.state(STREAM)
+    (due,) = state.callbacks.values()
+    assert due == story.clock.now() + 60_000_000
+    events = [e.event for e in await story.store.read(STREAM)]
+    (waits,) = [e for e in events if isinstance(e, CallbackPostponed)]
+    assert waits.reason == "full"
+    for channel in ("a", "b"):
+        story.hangs_up(channel)
+    await story.is_over()
+    await promised.comes_due(1)
+    await promised.rings()
+    events = [e.event for e in await story.store.read(STREAM)]
+    (dialled,) = [e for e in events if isinstance(e, CallbackDialled)]
+    assert dialled.attempt == 1
+    story.calls.leg_gone(await promised.rings(), 19, 0)
+    await story.is_over()
+
+
+async def test_a_call_back_that_was_taken_back_is_not_made(promised: Promise) -> None:
+    story = promised.story
+    (id,) = (await story.store.state(STREAM)).callbacks
+    taken_back = CallbackEnded(callback=id, reason="asked", by="operator:me")
+    await story.store.append(STREAM, [taken_back])
+    await promised.comes_due()
+    assert story.telephone.rung == []
+    assert await promised.timers() == []
+
+
+async def test_when_the_service_stops_the_phone_does_not_ring_on(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    await story.calls.drain(0.0)
+    assert ("hang_up", channel) in story.telephone.requests
+    assert await promised.timers() == ["1"]
