@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ari_app.cli.callbacks_app import callbacks_app
 from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
 from ari_app.cli.optout_app import optout_app
@@ -42,6 +43,7 @@ app.add_typer(sms_app, name="sms")
 app.add_typer(optout_app, name="optout")
 app.add_typer(recording_app, name="recording")
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(callbacks_app, name="callbacks")
 
 Config = Annotated[
     Path | None,

@@ -162,7 +162,10 @@ def _prompt(wording: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda d: d.update(colours={}), "unknown section 'colours'; known are bundle, callbacks, greeting"),
+        (
+            lambda d: d.update(colours={}),
+            "unknown section 'colours'; known are bundle, callbacks, greeting",
+        ),
         (lambda d: d.pop("keys"), "the bundle is incomplete: 'keys' is missing"),
         (lambda d: d["greeting"].pop("question"), "'question' is missing"),
         (lambda d: d.update(intents=None), "the bundle is incomplete"),
