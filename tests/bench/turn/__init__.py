@@ -1,0 +1,1 @@
+"""`make bench-turn`: turns whose ends are known to the sample, and how soon they are found."""
