@@ -1,11 +1,20 @@
-"""Pure. Whether 20 ms of a telephone line are speech, by energy above a noise floor per band."""
+"""Pure. Whether 20 ms of a telephone line are the caller's speech.
+
+Energy above a noise floor per band tells sound from the line's noise; only a voice, periodic and
+with a pitch that moves, begins speech; and what is far quieter than the caller is the room's, or
+the echo of what we play.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ari_app.speech.caller import CallerLevel
+from ari_app.speech.voicing import Signal, Voicing, window
 
 Bands = NDArray[np.float32]
 
@@ -24,6 +33,11 @@ _LOUDEST_FLOOR = 2000.0**2  # -24 dBFS
 _BEGINS = 0.9
 _ENDS = 0.35
 
+# A voice makes the sounds after it speech, until so many frames without any, or so many of sound
+# without a voice. The former is a pause inside a turn: what follows need not prove itself again.
+_SILENT, _UNVOICED = 60, 25
+
+_FULL_SCALE = 32768.0**2
 _WARM = 5  # frames of a call that are taken for noise: nobody speaks in the first 100 ms
 
 _FOLLOW = np.float32(0.1)  # the floor's step, per frame, to a frame without speech
@@ -37,7 +51,8 @@ class VoiceActivity:
     """One call's line, frame by frame; it learns the line's noise.
 
     No hangover: the answer turns False with the first frame that is not speech, so also in the
-    closure of a consonant. A louder steady noise is taken for speech for up to 2 s.
+    closure of a consonant. What begins a word without voice ("s") is not speech yet; the first
+    True comes with the second voiced frame or later, so a single one tells that a caller speaks.
     """
 
     def __init__(self, rate: int) -> None:
@@ -53,22 +68,61 @@ class VoiceActivity:
         self._least_of_windows = self._smooth
         self._warm = 0
         self._frames = 0
-        self._speech = False
+        self._sound = False
+        self._voicing = Voicing()
+        self._caller = CallerLevel()
+        self._recent: Signal = np.zeros(window(), np.float32)  # at 8 kHz
+        self._speaks = False
+        self._silent = self._unvoiced = 0  # frames
+
+    def played(self, pcm: bytes) -> None:
+        """What leaves our side in these 20 ms, at the same rate; tell before `is_speech`.
+
+        An echo of it is then no speech. Without it, our own voice may count as the caller's.
+        """
+        sent = np.frombuffer(pcm, "<i2").astype(np.float32)
+        self._caller.played(_dbfs(float(np.mean(sent * sent)) if sent.size else 0.0))
 
     def is_speech(self, pcm: bytes) -> bool:
         """Whether the next 20 ms (16-bit little-endian) are speech; ValueError if not 20 ms."""
         if len(pcm) != 2 * self._size:
             raise ValueError(f"{len(pcm)} octets are not 20 ms of audio")
-        waves = np.frombuffer(pcm, "<i2").astype(np.float32) @ self._waves
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        self._remember(samples)
+        waves = samples @ self._waves
         power: Bands = np.maximum((waves * waves) @ self._sums, _QUIETEST)
         if self._warm < _WARM:
             self._begin(power)
             return False
         above = np.maximum(power / self._floor, 1.0)
         score = float((above - np.log(above)) @ self._even) - 1.0
-        self._speech = score > (_ENDS if self._speech else _BEGINS)
+        self._sound = score > (_ENDS if self._sound else _BEGINS)
         self._learn(power)
-        return self._speech
+        level = _dbfs(float(power.sum()))
+        # Every frame tells the level of the room, those of the line's noise too.
+        enough = self._caller.enough(level)
+        return self._follow(self._sound and enough, level)
+
+    def _follow(self, loud: bool, level: float) -> bool:
+        """Whether a frame that is loud enough, or not, is speech."""
+        voiced = False
+        if loud:
+            voiced = self._voicing.hear(self._recent)
+        else:
+            self._voicing.silent()
+        self._silent = 0 if loud else self._silent + 1
+        self._unvoiced = 0 if voiced else self._unvoiced + loud
+        if not self._speaks:
+            self._speaks = loud and self._voicing.found
+        elif self._silent > _SILENT or self._unvoiced > _UNVOICED:
+            self._speaks = False
+        if self._speaks and voiced:
+            self._caller.spoke(level)
+        return self._speaks and loud
+
+    def _remember(self, samples: Signal) -> None:
+        narrow = samples if self._size == 160 else samples.reshape(-1, 2).mean(axis=1)
+        self._recent = np.concatenate([self._recent[narrow.size :], narrow])
 
     def _begin(self, power: Bands) -> None:
         """Take the first frames for noise; one alone may be far below the mean."""
@@ -87,11 +141,15 @@ class VoiceActivity:
             self._windows.append(self._least)
             self._least = self._smooth
             self._least_of_windows = np.minimum.reduce(list(self._windows))
-        if not self._speech:
+        if not self._sound:
             self._floor = self._floor + _FOLLOW * (power - self._floor)
         least = np.minimum(self._least, self._least_of_windows)
         held = np.minimum(np.maximum(self._floor, least * _LEAST), least * _MOST)
         self._floor = np.minimum(held, _LOUDEST_FLOOR)
+
+
+def _dbfs(mean_square: float) -> float:
+    return 10 * math.log10(max(mean_square, 1.0) / _FULL_SCALE)
 
 
 def _filters(rate: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -51,7 +51,7 @@ FIGURES = Set(
     wordings.FIGURES,
 )
 SETS = {one.name: one for one in (TUNE, FIGURES)}
-_ACCENTS = ("gmw/en-US", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-US-nyc", "gmw/en-GB-scotland")
+ACCENTS = ("gmw/en-US", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-US-nyc", "gmw/en-GB-scotland")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,9 @@ def turns(
     """So many turns, the kinds by turns; in dB of noise below the voice if given, else mixed."""
     rng = np.random.default_rng(which.seed)
     plans = [_plan(which, kinds[n % len(kinds)], rng) for n in range(count)]
-    behind = [_behind(which, rng) for _ in range(4)]
-    spoken = say([r for plan in plans for r in plan.requests()] + behind)
-    people = [said.samples for said in spoken[-len(behind) :]]
+    room = [behind(which, rng) for _ in range(4)]
+    spoken = say([r for plan in plans for r in plan.requests()] + room)
+    people = [said.samples for said in spoken[-len(room) :]]
     clips, at = [], 0
     for number, plan in enumerate(plans):
         pieces = spoken[at : at + len(plan.pieces)]
@@ -172,7 +172,7 @@ def _plan(which: Set, kind: Kind, rng: np.random.Generator) -> _Plan:
         kind,
         tuple(pieces),
         count,
-        f"{rng.choice(_ACCENTS)}+{rng.choice(which.variants)}",
+        f"{rng.choice(ACCENTS)}+{rng.choice(which.variants)}",
         int(rng.integers(125, 200)),
         int(rng.integers(30, 70)),
     )
@@ -216,11 +216,11 @@ def _pieces(text: str, paused: bool, rng: np.random.Generator) -> list[_Piece]:
     return pieces
 
 
-def _behind(which: Set, rng: np.random.Generator) -> Request:
+def behind(which: Set, rng: np.random.Generator) -> Request:
     """Somebody else in the room."""
     texts = rng.permutation(which.says["open"])[:4]
     text = ". ".join(str(text).replace("|", "") for text in texts)
-    return Request(f"{text}.", f"{rng.choice(_ACCENTS)}+{rng.choice(which.variants)}")
+    return Request(f"{text}.", f"{rng.choice(ACCENTS)}+{rng.choice(which.variants)}")
 
 
 def _clip(
