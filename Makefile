@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-smpp bench-capacity sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-smpp bench-turn bench-capacity sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -71,6 +71,9 @@ soak: setup ## mixed calls for half an hour: memory, files, tasks and orphans st
 
 bench-smpp: setup ## the SMPP client and the whole way of a text, against node-smpp, smpplib and aiosmpplib
 	@$(BIN)/python -m tests.bench.smpp
+
+bench-turn: setup ## how soon a caller is answered and interrupted, against turns cut off; LIVE=0 for no real calls
+	@$(BIN)/python -m tests.bench.turn $(if $(LIVE),--live $(LIVE))
 
 bench-capacity: setup ## how many calls this machine carries, and what one costs
 	@$(BIN)/segue bench capacity

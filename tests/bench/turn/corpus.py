@@ -140,9 +140,17 @@ class _Plan:
 
 
 def turns(
-    which: Set, count: int, kinds: Sequence[Kind] = wordings.KINDS, snr: float | None = None
+    which: Set,
+    count: int,
+    kinds: Sequence[Kind] = wordings.KINDS,
+    snr: float | None = None,
+    *,
+    alone: bool = False,
 ) -> list[Clip]:
-    """So many turns, the kinds by turns; in dB of noise below the voice if given, else mixed."""
+    """So many turns, the kinds by turns; in dB of noise below the voice if given, else mixed.
+
+    Nobody else is in the room of a caller who is `alone`.
+    """
     rng = np.random.default_rng(which.seed)
     plans = [_plan(which, kinds[n % len(kinds)], rng) for n in range(count)]
     room = [behind(which, rng) for _ in range(4)]
@@ -153,7 +161,7 @@ def turns(
         pieces = spoken[at : at + len(plan.pieces)]
         at += len(pieces)
         name = f"{which.name}-{number:04}"
-        clips.append(_clip(name, plan, pieces, which, people, snr, rng))
+        clips.append(_clip(name, plan, pieces, which, () if alone else people, snr, rng))
     return clips
 
 
@@ -237,6 +245,8 @@ def _clip(
     voice = voice * (level / line.speech_level(voice))
     below = float(rng.choice([32.0, 20.0, 15.0], p=[0.5, 0.3, 0.2])) if snr is None else snr
     kind = str(rng.choice([*which.noises, "babble"], p=[0.4, 0.35, 0.25]))
+    if not people and kind == "babble":
+        kind = which.noises[0]
     size = voice.size
     around = line.babble(people, size, rng) if kind == "babble" else line.noise(rng, size, kind)
     around = around * (level * 10 ** (-below / 20) / line.rms(around))

@@ -119,7 +119,7 @@ def main(words: Sequence[str] | None = None) -> int:
     mine, rules = points(outcomes, silences(clips))
     silent = pauses.spread([pause for clip in clips for pause in clip.pauses])
     screen = Console()
-    screen.print(_table(f"{given.set}: {len(clips)} turns", [*mine, *rules]))
+    screen.print(table(f"{given.set}: {len(clips)} turns", [*mine, *rules]))
     screen.print(told(silent, sum(bool(clip.pauses) for clip in clips) / len(clips)))
     if given.each:
         for outcome in outcomes:
@@ -150,7 +150,7 @@ def told(silent: Spread, paused: float) -> str:
     )
 
 
-def _table(title: str, rows: Sequence[Point]) -> Table:
+def table(title: str, rows: Sequence[Point]) -> Table:
     shown = Table("", "p50 ms", "p95 ms", "cut off", "never", "turns", title=title)
     for row in rows:
         shown.add_row(
