@@ -13,7 +13,7 @@ Kind = Literal["yes_no", "digits", "date", "open"]
 KINDS: tuple[Kind, ...] = ("yes_no", "digits", "date", "open")
 
 # A single word is no sentence: these are in both sets, and the model knows them.
-ANSWERS = ("yes", "no", "yeah", "nope", "yes please", "no thanks")
+ANSWERS = ("yes", "no", "yeah", "nope")
 
 TUNE: Mapping[Kind, tuple[str, ...]] = {
     "yes_no": (
@@ -28,6 +28,8 @@ TUNE: Mapping[Kind, tuple[str, ...]] = {
         "no.| please do not send it",
         "i think | yes",
         "it is okay yes",
+        "yes for me",
+        "no not that",
         "no we never had that",
     ),
     "digits": (
@@ -83,6 +85,8 @@ FIGURES: Mapping[Kind, tuple[str, ...]] = {
         "no.| i changed my mind about it",
         "i hope so | yes",
         "that is fine yes",
+        "yes to both",
+        "no not this",
         "no it came too late",
     ),
     "digits": (
