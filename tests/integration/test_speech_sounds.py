@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ari_app.speech.vad import VoiceActivity
 from tests.bench.turn.activity import ours, starts
-from tests.bench.turn.corpus import FIGURES, Clip
-from tests.bench.turn.line import RATE
+from tests.bench.turn.corpus import FIGURES, Clip, turns
+from tests.bench.turn.line import RATE, at_level, sent
+from tests.bench.turn.line import noise as steady
 from tests.bench.turn.others import noise, others
 
 QUIET = ("pink", "fan", "noise sets in", "coughs", "breathing", "clicks", "knocks", "DTMF")
@@ -34,3 +36,12 @@ def test_our_own_echo_begins_no_turn_if_we_say_what_we_play(sounds: dict[str, Cl
 def test_a_caller_who_only_listens_is_heard(sounds: dict[str, Clip]) -> None:
     (heard,) = ours([sounds["mm-hm"]])
     assert len(starts(heard.voiced)) >= 0.7 * len(sounds["mm-hm"].voiced)
+
+
+def test_a_noise_that_sets_in_as_the_caller_ends_is_speech_for_half_a_second_at_most() -> None:
+    (turn,) = turns(FIGURES, 1, snr=32.0, alone=True)
+    said = turn.samples[: round(turn.ends * RATE)].astype(float)
+    hiss = at_level(steady(np.random.default_rng(3), 2 * RATE, "pink"), -20)
+    (heard,) = ours([Clip("x", "open", sent(np.concatenate([said, hiss])))])
+    after = heard.voiced[round(turn.ends * 50) :]
+    assert not any(after[35:])

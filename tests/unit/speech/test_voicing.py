@@ -50,6 +50,11 @@ def test_keys_and_signal_tones_are_no_voice(tones: tuple[int, ...]) -> None:
     assert not any(found(np.asarray(sum(np.sin(2 * np.pi * f * time) for f in tones))))
 
 
+def test_a_whistle_is_no_voice_though_its_pitch_moves() -> None:
+    phase = 2 * np.pi * np.cumsum(glide(300, 360)) / RATE
+    assert not any(found(np.sin(phase)))
+
+
 def test_a_string_that_rings_is_no_voice_for_its_pitch_stands_still() -> None:
     assert not any(found(pulses(np.full(RATE, 196.0)))[3:])
 
