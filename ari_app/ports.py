@@ -284,8 +284,20 @@ class Line(Protocol):
     def play(self, ulaw: bytes) -> None:
         """Start a prompt (8 kHz mu-law) at the next 20 ms; a running one is replaced."""
 
+    def pause(self) -> int:
+        """As `stop`, but the prompt stays where it is: `resume`, `play` or `stop` follows."""
+
+    def resume(self) -> None:
+        """Go on with a paused prompt, from the last pause between its words (at most 400 ms back).
+
+        Without one: nothing happens.
+        """
+
     def stop(self) -> int:
-        """Silence at once; returns the milliseconds of the prompt that were sent."""
+        """Silence at once, faded over 5 ms; returns the milliseconds of the prompt that were sent.
+
+        0 if none runs or is paused.
+        """
 
     def record(self, tape: Tape | None) -> None:
         """Copy both directions to this tape from now on; None: write what is left, and stop."""
@@ -336,6 +348,11 @@ class Utterance:
         spans = [(w.confidence, max(w.end - w.start, 0.01)) for w in self.words]
         total = sum(s for _, s in spans)
         return sum(c * s for c, s in spans) / total if total else 0.0
+
+    def followed_by(self, other: Utterance) -> Utterance:
+        """Both, as one turn in two pieces."""
+        text = " ".join(part for part in (self.text, other.text) if part)
+        return Utterance(text, (*self.words, *other.words))
 
 
 class Recogniser(Protocol):
@@ -438,10 +455,22 @@ class Voice(Protocol):
         """The same, and where its words begin."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the open question wants to hear, as far as it tells when an answer is whole."""
+
+    profile: str = "open"  # or yes_no, digits, date: how long a pause may be
+    count: int = 0  # digits of the answer; 0 if nobody knows
+    phrases: frozenset[str] = frozenset()  # each, as `words.normalise` writes it, is an answer
+    language: str = "en"
+
+
 class TurnSign(Enum):
     """What a frame of audio told about the caller's turn."""
 
     STARTED = "started"  # the caller has begun to speak
+    PAUSED = "paused"  # and is quiet: tell `piece` what was said
+    RESUMED = "resumed"  # and goes on after a pause
     ENDED = "ended"  # the caller has finished: decide now
 
 
@@ -452,14 +481,23 @@ class TurnDetector(Protocol):
     def speech_ended_at(self) -> float:
         """When the caller's speech of the turn that just ended was over (monotonic)."""
 
-    def expect(self, profile: str) -> None:
-        """A new question: `open`, `yes_no` or `digits` says how long a pause may be."""
+    def expect(self, expectation: Expectation) -> None:
+        """A new question."""
 
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
-        """20 ms of audio at the line's rate."""
+        """20 ms of audio at the line's rate.
+
+        Between STARTED and ENDED there is a PAUSED for each pause, and a RESUMED if the caller
+        goes on. Whoever then finishes the
+        recogniser tells `piece`, and the turn ends as soon as its words allow; who does not waits
+        for longer silences.
+        """
 
     def partial(self, text: str, at: float) -> None:
-        """What the recogniser has understood so far of this turn."""
+        """What the recogniser has understood since it was last finished."""
+
+    def piece(self, text: str, at: float) -> None:
+        """The recogniser was finished in a pause: all words since it was finished before."""
 
     def poll(self, now: float) -> TurnSign | None:
         """Time passes without audio: a phone may stop sending when its caller is silent."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ari_app.agent.turn import Spoken
 from ari_app.calls.comfort import Waiting
-from ari_app.calls.dialogue import Dialogue, Phase, Play, Signal, Stop
+from ari_app.calls.dialogue import Dialogue, Pause, Phase, Play, Resume, Signal, Step, Stop
 from ari_app.calls.instruments import Instruments
 from ari_app.conversation.events import DisclosurePlayed, Event, PromptInterrupted
 from ari_app.ports import Line
@@ -58,7 +58,7 @@ class Mouth:
         now = self._tools.clock.monotonic()
         self.follow(self.dialogue.say(segments, now, leave=leave))
 
-    def follow(self, steps: Sequence[Play[Segment] | Stop[Segment] | Signal]) -> None:
+    def follow(self, steps: Sequence[Step[Segment]]) -> None:
         """Do these steps of the dialogue."""
         for step in steps:
             match step:
@@ -67,6 +67,13 @@ class Mouth:
                     self._begun = True
                     if self.line is not None:
                         self.line.play(segment.audio)
+                case Pause():
+                    if self.line is not None:
+                        self.line.pause()
+                case Resume():
+                    self._tools.meter.count("segue_barge_in_false_total")
+                    if self.line is not None:
+                        self.line.resume()
                 case Stop():
                     for cut in self.interrupt([step]):
                         self._tell(cut)

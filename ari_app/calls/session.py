@@ -172,8 +172,7 @@ class CallSession:
 
     def _partial(self, text: str) -> None:
         self._detector.partial(text, self._tools.clock.monotonic())
-        if text:
-            self._mouth.follow(self._mouth.dialogue.words(self._tools.clock.monotonic()))
+        self._talk.understood(text)
 
     # -- the life of a call ---------------------------------------------------------------------
 
@@ -403,6 +402,7 @@ class CallSession:
                 left = True
             except (AriRefused, Unavailable) as error:
                 logger.warning("call %s could not be given back: %s", self.id, error)
+        await self._talk.aclose()
         await self._ear.aclose()
         await self._leg.aclose()
         await self._recording.aclose()

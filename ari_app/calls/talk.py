@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from ari_app.agent.turn import Heard, Spoken, Turn
@@ -11,6 +12,8 @@ from ari_app.calls.ear import Ear
 from ari_app.calls.instruments import Instruments
 from ari_app.calls.journal import Journal
 from ari_app.calls.mouth import Mouth, Segment
+from ari_app.calls.pieces import Pieces
+from ari_app.calls.speculation import Speculation
 from ari_app.conversation.events import (
     AgentSpoke,
     AudioMissing,
@@ -23,7 +26,8 @@ from ari_app.conversation.events import (
     KeyPressed,
 )
 from ari_app.errors import AsrLost, Conflict
-from ari_app.ports import Exit, TurnDetector, TurnSign, failpoint
+from ari_app.ports import Exit, Expectation, TurnDetector, TurnSign, Utterance, failpoint
+from ari_app.understanding.completeness import is_back_channel
 
 #: Stands for a key of a code.
 _SECRET_KEY = "•"
@@ -51,6 +55,10 @@ class Talk:
         self._mouth = mouth
         self._dialogue = mouth.dialogue
         self._ear = ear
+        self._pieces = Pieces(ear, self._piece)
+        self._speculation = Speculation(tools.agent, self._prepare, tools.meter)
+        self._agreed: deque[Utterance] = deque()  # what was said, and is no turn
+        self._unsaid: tuple[Spoken, ...] = ()  # a prompt that waits until the caller is quiet
         self.silent_line = False  # nothing comes from the caller's phone
         self.no_audio_until: float | None = None  # by then something must come from it
         self._speech_ended: float | None = None
@@ -103,7 +111,7 @@ class Talk:
             return
         spoken = asked_again(bundle, self._journal.state, before)
         question = bundle.questions[self._journal.state.question or bundle.opening]
-        self._detector.expect(question.profile)
+        self._expect(question.profile)
         segments = [(await self._mouth.segment(s, state.language), True) for s in spoken]
         self._mouth.say(segments, leave=False)
         await self._journal.append(
@@ -130,13 +138,42 @@ class Talk:
     def follow_sign(self, sign: TurnSign | None) -> None:
         """What the audio, or time without it, told about the caller's turn; never blocks."""
         match sign:
-            case TurnSign.STARTED:
-                self._dialogue.speech_started()
+            case TurnSign.STARTED | TurnSign.RESUMED:
+                now = self._tools.clock.monotonic()
+                self._mouth.follow(self._dialogue.speech_started(now))
+            case TurnSign.PAUSED:
+                self._pieces.ask()
             case TurnSign.ENDED:
                 self._speech_ended = self._detector.speech_ended_at
-                self._mouth.follow(self._dialogue.speech_ended())
+                now = self._tools.clock.monotonic()
+                self._mouth.follow(self._dialogue.speech_ended(now))
             case None:
                 pass
+
+    def understood(self, text: str) -> None:
+        """Words of what the caller is saying; never blocks."""
+        if text and not self._is_agreement(text):
+            self._mouth.follow(self._dialogue.words(self._tools.clock.monotonic()))
+
+    def _piece(self, piece: Utterance, so_far: Utterance) -> None:
+        """The caller is quiet, maybe for good."""
+        now = self._tools.clock.monotonic()
+        self._detector.piece(piece.text, now)
+        if not so_far.text:
+            self._mouth.follow(self._dialogue.quiet(now))
+        elif self._is_agreement(so_far.text):
+            # It answers no later question.
+            self._agreed.append(self._pieces.drop())
+            self._mouth.follow([Signal.AGREED, *self._dialogue.quiet(now)])
+        else:
+            self._mouth.follow(self._dialogue.words(now))
+        if so_far.text and self._dialogue.phase is Phase.LISTENING:
+            heard = Heard("voice", "speech", so_far.text, so_far.confidence)
+            self._speculation.think(self._journal.stream, self._journal.state, heard)
+
+    def _is_agreement(self, text: str) -> bool:
+        """Whether the caller only says that they follow what is being explained."""
+        return self._dialogue.explains and is_back_channel(text, self._journal.state.language)
 
     async def take(self, signal: Signal | Event) -> None:
         """One thing that has happened."""
@@ -150,10 +187,15 @@ class Talk:
                 else:
                     await self._journal.append([CallerSilent(call=self._call)])
                     await self._decide(Heard("voice", "silence"))
+            case Signal.AGREED:
+                await self._keep(self._agreed.popleft())
+            case Signal.BEGUN:
+                await self._write_spoken(self._unsaid)
             case Signal():
                 pass
             case HearingLost() | AudioMissing():
-                self._dialogue.deaf()
+                self._mouth.follow(self._dialogue.deaf(self._tools.clock.monotonic()))
+                await self._keep(self._pieces.drop())
                 await self._journal.append([signal])
                 if isinstance(signal, AudioMissing):
                     self.no_audio_until = self._tools.clock.monotonic() + _NO_AUDIO
@@ -176,6 +218,7 @@ class Talk:
         wanted = self._tools.agent.keys_of_an_answer(self._journal.state)
         if wanted == 1 or (not self._digits and not key.isdecimal()):
             stopped = self._mouth.interrupt(self._dialogue.key())
+            await self._keep(self._pieces.drop())
             await self._journal.append([*stopped, KeyPressed(call=self._call, key=key)])
             self._speech_ended = self._tools.clock.monotonic()
             await self._decide(Heard("voice", "key", key))
@@ -199,13 +242,22 @@ class Talk:
         # A key that came first has made the turn: then the words are a fact, but no turn.
         turn = self._dialogue.phase is Phase.THINKING
         try:
-            utterance = await self._ear.finish()
+            utterance = await self._pieces.take()
         except AsrLost:
             return  # on_lost has queued what follows
-        now = self._tools.clock.monotonic()
         if not utterance.text:
-            self._mouth.follow(self._dialogue.nothing_said(now))
+            self._mouth.follow(self._dialogue.nothing_said(self._tools.clock.monotonic()))
             return
+        await self._keep(utterance)
+        if turn:
+            self._digits = ""  # they say it instead
+            await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
+
+    async def _keep(self, utterance: Utterance) -> None:
+        """Words are a fact, whatever follows from them."""
+        if not utterance.text:
+            return
+        now = self._tools.clock.monotonic()
         ended = self._speech_ended or now
         self._tools.meter.observe("segue_endpointing_delay_seconds", now - ended)
         self._tools.meter.observe("segue_asr_confidence", utterance.confidence)
@@ -220,16 +272,15 @@ class Talk:
                 )
             ]
         )
-        if turn:
-            self._digits = ""  # they say it instead
-            await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
 
     # -- what follows ---------------------------------------------------------------------------
 
     async def _decide(self, heard: Heard, before: Segment | None = None) -> None:
         """Decide, and say what follows; `before` it is said what must be heard in full."""
+        turn = await self._speculation.take(self._journal.state, heard)
         while True:
-            turn = self._tools.agent.take_turn(self._journal.stream, self._journal.state, heard)
+            if turn is None:
+                turn = self._tools.agent.take_turn(self._journal.stream, self._journal.state, heard)
             try:
                 await self._journal.append(
                     turn.events, decision=True, effects=turn.effects, timers=turn.timers
@@ -237,6 +288,7 @@ class Talk:
                 break
             except Conflict:
                 await self._journal.catch_up()
+                turn = None
         failpoint("call.after_decision")
         self._tools.meter.count("segue_decisions_total", action=turn.decision.rule)
         await self._speak(turn, before)
@@ -248,24 +300,44 @@ class Talk:
             self.reason = turn.people or turn.decision.rule
         language = self._journal.state.language
         segments = [(await self._mouth.segment(s, language), True) for s in turn.speech]
-        self._detector.expect(turn.profile)
+        self._expect(turn.profile)
+        self._unsaid = turn.speech
         first = [] if before is None else [(before, False)]
         self._mouth.say([*first, *segments], leave=leave)
         if self._mouth.playing is not None:
-            # Only the first prompt answers the caller; it is on the wire at the next 20 ms.
-            now = self._tools.clock.monotonic()
-            waited = None if self._speech_ended is None else now - self._speech_ended
-            if waited is not None:
-                self._tools.meter.observe("segue_turn_response_seconds", waited)
-            self._speech_ended = None
-            answer_ms = None if waited is None else round(waited * 1000)
-            spoke = [
-                AgentSpoke(
-                    call=self._call,
-                    prompt=s.spoken.prompt,
-                    text=s.spoken.text,
-                    answer_ms=answer_ms if i == 0 else None,
-                )
-                for i, (s, _) in enumerate(segments)
-            ]
-            await self._journal.append(spoke)
+            await self._write_spoken(turn.speech)
+
+    async def _write_spoken(self, speech: Sequence[Spoken]) -> None:
+        """Only the first prompt answers the caller; it is on the wire at the next 20 ms."""
+        now = self._tools.clock.monotonic()
+        waited = None if self._speech_ended is None else now - self._speech_ended
+        if waited is not None:
+            self._tools.meter.observe("segue_turn_response_seconds", waited)
+        self._speech_ended = None
+        answer_ms = None if waited is None else round(waited * 1000)
+        spoke = [
+            AgentSpoke(
+                call=self._call,
+                prompt=s.prompt,
+                text=s.text,
+                answer_ms=answer_ms if i == 0 else None,
+            )
+            for i, s in enumerate(speech)
+        ]
+        await self._journal.append(spoke)
+
+    async def _prepare(self, spoken: Spoken) -> object:
+        return await self._mouth.segment(spoken, self._journal.state.language)
+
+    def _expect(self, profile: str) -> None:
+        """What the question that is open now wants to hear."""
+        agent, state = self._tools.agent, self._journal.state
+        count = agent.keys_of_an_answer(state) if profile == "digits" else 1
+        self._detector.expect(
+            Expectation(profile, count if count > 1 else 0, frozenset(), state.language)
+        )
+
+    async def aclose(self) -> None:
+        """Wait for nothing any more."""
+        await self._speculation.aclose()
+        await self._pieces.aclose()

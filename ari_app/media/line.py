@@ -152,8 +152,16 @@ class RtpLine:
         """Start a prompt at the next beat; a running one is replaced and does not end."""
         self._speaking.play(ulaw)
 
+    def pause(self) -> int:
+        """Silence at the next beat; the milliseconds of the prompt that were sent, 0 if none."""
+        return self._speaking.pause()
+
+    def resume(self) -> None:
+        """Go on with a paused prompt at the next beat, from between two words."""
+        self._speaking.resume()
+
     def stop(self) -> int:
-        """Silence at once; the milliseconds of the prompt that were sent, 0 if none is running."""
+        """Silence at the next beat; the milliseconds of the prompt that were sent, 0 if none."""
         return self._speaking.stop()
 
     def record(self, tape: Tape | None) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import aiohttp
 
 from ari_app.media import formats
+from ari_app.media.fading import fade_in, fade_out, word_begins
 from ari_app.media.formats import CHUNK, Format, widen
 from ari_app.media.g711 import SILENCE, ulaw_decode
 from ari_app.media.pacer import PERIOD, Pacer
@@ -111,7 +112,10 @@ class WebSocketLine:
         self._outbox: deque[str | bytes] = deque()
         self._to_send = asyncio.Event()
         self._prompt = 0  # its number
-        self._length = 0.0  # of the prompt, in seconds; 0 if none runs
+        self._whole = b""  # the prompt
+        self._skipped = 0  # octets of it before what is played now
+        self._paused = False
+        self._length = 0.0  # of what is played of the prompt, in seconds; 0 if none runs
         self._began: float | None = None  # when its first audio was sent
         self._written = 0  # octets of it, as they are on the wire
         self._cut = False
@@ -120,7 +124,7 @@ class WebSocketLine:
         self._sent = 0
 
         self._tracks: Tracks | None = None
-        self._ulaw = b""  # the prompt
+        self._ulaw = b""  # what is played of the prompt
         self._copied = 0  # octets of it
 
     @property
@@ -148,35 +152,61 @@ class WebSocketLine:
         self._copy(self._clock.monotonic())
         if self._length or self._hushed:
             self._flush()
+        self._whole, self._skipped, self._paused = ulaw, 0, False
+        self._start(ulaw)
+
+    def pause(self) -> int:
+        """Silence at once; the milliseconds of the prompt that were played, 0 if none runs."""
+        if self._length:
+            now = self._clock.monotonic()
+            self._copy(now)
+            self._skipped += min(round(self._played(now) * 8000), len(self._ulaw))
+            self._flush()
+            self._paused = True
+            self._hush = now
+            if tail := fade_out(self._whole[self._skipped : self._skipped + CHUNK]):
+                self._outbox.append(self._on_the_wire(tail.ljust(CHUNK, SILENCE)))
+            self._to_send.set()
+        return self._skipped // 8 if self._paused else 0
+
+    def resume(self) -> None:
+        """Go on with a paused prompt from between two words; nothing if there is none."""
+        if not self._paused:
+            return
+        if self._hushed:
+            self._flush()
+        self._paused = False
+        self._skipped = word_begins(self._whole, self._skipped)
+        self._start(fade_in(self._whole[self._skipped :]))
+
+    def stop(self) -> int:
+        """Silence at once; the milliseconds of the prompt that were played, 0 if none is there."""
+        played = self.pause()
+        self._paused = False
+        return played
+
+    def _start(self, ulaw: bytes) -> None:
+        """Play this, and tell when it has been heard."""
         self._prompt += 1
         self._ulaw, self._copied = ulaw, 0
         self._length = max(len(ulaw) / 8000, PERIOD)
         self._began, self._written = None, 0
         if self._cut:
             self._began = self._clock.monotonic()
-        ulaw = ulaw or SILENCE * CHUNK
-        audio = ulaw if self._wire.sample_size == 1 else widen(ulaw)
+        audio = self._on_the_wire(ulaw or SILENCE * CHUNK)
         step = self._wire.rate // 50 * self._wire.sample_size * _CHUNKS
         self._outbox.append(_command("START_MEDIA_BUFFERING"))
         self._outbox.extend(audio[at : at + step] for at in range(0, len(audio), step))
         self._outbox.append(_command("STOP_MEDIA_BUFFERING", correlation_id=str(self._prompt)))
         self._to_send.set()
 
-    def stop(self) -> int:
-        """Silence at once; the milliseconds of the prompt that were played, 0 if none runs."""
-        if not self._length:
-            return 0
-        now = self._clock.monotonic()
-        self._copy(now)
-        played = self._played(now)
-        self._flush()
-        self._hush = now
-        self._to_send.set()
-        return round(played * 1000)
+    def _on_the_wire(self, ulaw: bytes) -> bytes:
+        return ulaw if self._wire.sample_size == 1 else widen(ulaw)
 
     def _flush(self) -> None:
         """Asterisk forgets what it has in store, we what we would have sent."""
         self._length, self._hushed = 0.0, False
+        self._began, self._written = None, 0
         self._outbox.clear()
         self._outbox.append(_command("FLUSH_MEDIA"))
 

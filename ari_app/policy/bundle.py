@@ -27,7 +27,7 @@ _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
     "proofs recording rules reach callbacks".split()
 )
-_PROFILES = frozenset({"open", "yes_no", "digits"})  # the port TurnDetector knows these
+_PROFILES = frozenset({"open", "yes_no", "digits", "date"})  # the port TurnDetector knows these
 _LONGEST_BUNDLE = 1 << 20
 _LONGEST_TEXT = 1600
 

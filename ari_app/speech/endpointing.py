@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+
+from ari_app.speech.melody import Melody
+from ari_app.understanding.completeness import Standing
 
 FRAME = 0.02  # seconds of audio in one call of `voice`
 
@@ -16,24 +20,32 @@ _RECOGNISER_LAG = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What to wait for after a question; all in seconds."""
+    """What to wait for after a question; all in seconds.
 
-    silence: float  # after speech, once a word has been recognised
-    unsure: float  # after speech, while none has: longer
+    Silence is measured from the last voice. How long it must be depends on what the words so far
+    are worth, and on how the voice ended: a whole answer needs no patience, half a sentence much.
+    """
+
+    whole: float  # when it seems over
+    silence: float  # when it may be over
+    unfinished: float  # when more seems to come
+    unsure: float  # while no word is known
     longest: float  # of a turn, from its first voice
     wordless: float  # of a turn without a word: it is noise
     shortest: float = 0.06  # of voice: less is a click
+    hush: float = 0.12  # until it is worth to ask what was said
 
     def __post_init__(self) -> None:
-        if not 0 < self.silence <= self.unsure:
-            raise ValueError("a profile must wait at least as long while it is unsure")
+        if not 0 < self.hush <= self.whole <= self.silence <= min(self.unfinished, self.unsure):
+            raise ValueError("a profile must wait at least as long while it is less sure")
         if not 0 <= self.shortest < min(self.wordless, self.longest):
             raise ValueError("a profile's turn must be longer than a click")
 
 
-YES_NO = Profile(silence=0.35, unsure=0.8, longest=8.0, wordless=4.0)
-OPEN = Profile(silence=0.55, unsure=1.0, longest=20.0, wordless=5.0)
-DIGITS = Profile(silence=0.9, unsure=1.3, longest=25.0, wordless=5.0)
+YES_NO = Profile(0.2, 0.35, 0.9, 0.8, longest=8.0, wordless=4.0)
+OPEN = Profile(0.22, 0.55, 1.1, 1.0, longest=20.0, wordless=5.0)
+DIGITS = Profile(0.22, 0.7, 1.2, 1.3, longest=25.0, wordless=5.0)
+DATE = Profile(0.25, 0.5, 1.1, 1.0, longest=15.0, wordless=5.0)
 
 
 class Ending(Enum):
@@ -46,15 +58,30 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The caller speaks: a prompt should stop."""
+    """The caller speaks: a prompt should pause."""
 
     at: float  # when it was decided
     speech_started_at: float
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The caller is quiet: ask what was said, it may be all."""
+
+    at: float
+    quiet: float  # seconds since the last voice
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """The caller goes on after a pause: what was begun meanwhile should pause again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndOfTurn:
-    """The caller's turn is over: finish the recogniser."""
+    """The caller's turn is over: take the words."""
 
     at: float  # when it was decided
     speech_started_at: float
@@ -62,25 +89,47 @@ class EndOfTurn:
     reason: Ending
 
 
-Decision = SpeechStarted | EndOfTurn
+Decision = SpeechStarted | SpeechPaused | SpeechResumed | EndOfTurn
+# What words say of the end of a turn, and what the voice adds to it.
+_WORTH = {
+    Standing.NOTHING: 0,
+    Standing.UNFINISHED: -1,
+    Standing.POSSIBLE: 0,
+    Standing.WHOLE: 1,
+    Standing.COMPLETE: 2,
+}
+_HINT = {Melody.FALLS: 1, Melody.UNKNOWN: 0, Melody.RISES: -1}
+
+Judge = Callable[[str], Standing]
 
 
 class Endpointer:
-    """Told of every frame and every partial text; each call may return one decision.
+    """Told of every frame and of all words; each call may return one decision.
 
     `now` is monotonic, in seconds; a time before the last one counts as the last one. After a
-    SpeechStarted there is exactly one EndOfTurn, and so on. Frames may be missing: poll() ends a
-    turn all the same. `profile` may be changed at any time and holds from the next call on.
+    SpeechStarted there is exactly one EndOfTurn, and so on; between them a SpeechPaused for each
+    pause, and a SpeechResumed if it was no more. Frames may be missing: poll() ends a turn all the
+    same. What is expected may change at any time and holds from the next call on.
     """
 
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
+    def __init__(self, profile: Profile, judge: Judge) -> None:
+        """`judge` says what words are worth as an answer to the open question."""
+        self._profile = profile
+        self._judge = judge
         self._now = 0.0
         self._voiced = 0.0  # seconds of voice in this turn
         self._first = 0.0  # when its first frame began
         self._last = 0.0  # when its last voice ended
         self._ended = -_RECOGNISER_LAG  # when the last turn was ended
-        self._text = ""
+        self._said = ""  # the words of its finished pieces
+        self._text = ""  # ... and of the piece that goes on
+        self._standing = Standing.NOTHING
+        self._settled = False  # whether the text is all that was said until now
+        self._changed = 0.0  # when the text changed
+        self._asked = False  # whether this pause was told
+        self._melody = Melody.UNKNOWN  # of the voice before this pause
+        self._again = 0.0  # seconds of voice after a pause
+        self._resting = False  # whether the last that was told is a pause
         self._speaking = False
         self._deaf = False  # a noise goes on: only a pause or a word makes it speech again
 
@@ -88,6 +137,11 @@ class Endpointer:
     def speaking(self) -> bool:
         """Whether a turn is going on."""
         return self._speaking
+
+    def expect(self, profile: Profile, judge: Judge) -> None:
+        """Another question is open."""
+        self._profile, self._judge = profile, judge
+        self._standing = judge(self._text)
 
     def voice(self, is_speech: bool, now: float) -> Decision | None:
         """The 20 ms that end at `now` are, or are not, speech."""
@@ -100,10 +154,10 @@ class Endpointer:
             return ended
         if is_speech:
             self._count(now)
-        return self._started(now)
+        return self._started(now) or self._resumed(now) or self._paused(now)
 
     def partial(self, text: str, now: float) -> Decision | None:
-        """The words of the turn so far, as the recogniser has them."""
+        """The words of the piece that goes on, as the recogniser has them."""
         now = self._advance(now)
         ended = self._over(now)
         if ended is not None:
@@ -111,26 +165,48 @@ class Endpointer:
         if not self._speaking and now - _RECOGNISER_LAG < self._ended:
             # Words of the turn that is over, on their way when it ended: not a new turn.
             return None
-        if text and text != self._text:
-            self._text = text
+        words = " ".join([*self._said.split(), *text.split()])
+        if text and words != self._text:
+            self._read(words, now)
+            self._settled = False
             self._deaf = False
             heard = max(now - _RECOGNISER_LAG, self._last)
             if not self._speaking and (not self._voiced or heard - self._last > _APART):
                 self._first = heard
             # Words count as voice even where the line was too quiet to show any.
             self._last = heard
-            self._voiced = max(self._voiced, self.profile.shortest, FRAME)
+            self._voiced = max(self._voiced, self._profile.shortest, FRAME)
         return self._started(now)
+
+    def piece(self, text: str, now: float) -> Decision | None:
+        """All words since the last piece or turn: the recogniser has finished with them."""
+        now = self._advance(now)
+        if self._speaking:
+            self._said = " ".join([*self._said.split(), *text.split()])
+            self._read(self._said, now)
+            # Voice that came since is in no piece yet.
+            self._settled = self._asked
+        return self._over(now)
+
+    def ended(self, melody: Melody) -> None:
+        """How the voice ended before the pause that was just told."""
+        self._melody = melody
 
     def poll(self, now: float) -> Decision | None:
         """Nothing new but the time."""
-        return self._over(self._advance(now))
+        now = self._advance(now)
+        return self._over(now) or self._paused(now)
 
     # -- inside --
 
     def _advance(self, now: float) -> float:
         self._now = max(self._now, now)
         return self._now
+
+    def _read(self, words: str, now: float) -> None:
+        if words != self._text:
+            self._text, self._changed = words, now
+        self._standing = self._judge(words)
 
     def _count(self, now: float) -> None:
         """One more frame of voice."""
@@ -144,27 +220,56 @@ class Endpointer:
             self._first = now - FRAME
         self._voiced += FRAME
         self._last = now
+        self._again += FRAME
+        self._asked = self._settled = False
+        self._melody = Melody.UNKNOWN
 
     def _started(self, now: float) -> SpeechStarted | None:
-        if self._speaking or not self._voiced or self._voiced < self.profile.shortest - 1e-9:
+        if self._speaking or not self._voiced or self._voiced < self._profile.shortest - 1e-9:
             return None
         self._speaking = True
+        self._asked = self._resting = False
         return SpeechStarted(now, self._first)
+
+    def _paused(self, now: float) -> SpeechPaused | None:
+        if not self._speaking or self._asked or now - self._last < self._profile.hush - 1e-9:
+            return None
+        self._asked = self._resting = True
+        self._again = 0.0
+        return SpeechPaused(now, now - self._last)
+
+    def _resumed(self, now: float) -> SpeechResumed | None:
+        if not (self._speaking and self._resting) or self._again < self._profile.shortest - 1e-9:
+            return None
+        self._resting = False
+        return SpeechResumed(now)
+
+    def _wait(self, now: float) -> float:
+        """The silence that ends the turn, for the words that are known."""
+        # A partial lags: only one that has not changed for long is all that was said.
+        known = self._settled or now - self._changed >= _RECOGNISER_LAG
+        worth = _WORTH[self._standing if known else Standing.POSSIBLE] + _HINT[self._melody]
+        if not self._text:
+            return self._profile.silence if self._settled and worth > 0 else self._profile.unsure
+        if worth > 0:
+            return self._profile.whole
+        return self._profile.silence if worth == 0 else self._profile.unfinished
 
     def _over(self, now: float) -> EndOfTurn | None:
         if not self._speaking:
             return None
-        wait = self.profile.silence if self._text else self.profile.unsure
         length = now - self._first
-        if now - self._last >= wait:
+        if now - self._last >= self._wait(now) - 1e-9:
             reason = Ending.SILENCE
-        elif length >= self.profile.longest:
+        elif length >= self._profile.longest:
             reason = Ending.TOO_LONG
-        elif not self._text and length >= self.profile.wordless:
+        elif not self._text and length >= self._profile.wordless:
             reason = Ending.NO_WORDS
         else:
             return None
         ended = EndOfTurn(now, self._first, self._last, reason)
-        self._voiced, self._text, self._speaking, self._ended = 0.0, "", False, now
+        self._voiced, self._speaking, self._ended = 0.0, False, now
+        self._said = self._text = ""
+        self._standing, self._settled = Standing.NOTHING, False
         self._deaf = reason is Ending.NO_WORDS
         return ended

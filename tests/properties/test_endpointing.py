@@ -1,5 +1,6 @@
 """What holds for every caller and every profile."""
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given
@@ -12,12 +13,24 @@ from ari_app.speech.endpointing import (
     EndOfTurn,
     Endpointer,
     Profile,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
 )
+from ari_app.understanding.completeness import Standing
 
 seconds = st.floats(0.04, 3.0)
 profiles = st.builds(
-    lambda silence, more, longest, wordless: Profile(silence, silence + more, longest, wordless),
+    lambda silence, more, longest, wordless: Profile(
+        silence * 0.6,
+        silence,
+        silence + more,
+        silence + more,
+        longest,
+        wordless,
+        0.06,
+        silence * 0.3,
+    ),
     seconds,
     st.floats(0, 2.0),
     st.floats(1.0, 8.0),
@@ -32,9 +45,15 @@ Runs = list[tuple[bool, int, str]]
 START = 50.0
 
 
+def worth(text: str) -> Standing:
+    """As an answer."""
+    standings = {"": Standing.NOTHING, "yes": Standing.WHOLE, "five": Standing.UNFINISHED}
+    return standings.get(text, Standing.POSSIBLE)
+
+
 def play(profile: Profile, runs: Runs) -> tuple[list[Decision], list[float], Endpointer, float]:
     """The decisions, and the times at which voice ended."""
-    endpointer = Endpointer(profile)
+    endpointer = Endpointer(profile, worth)
     decisions: list[Decision | None] = []
     voiced = []
     now = START
@@ -44,7 +63,9 @@ def play(profile: Profile, runs: Runs) -> tuple[list[Decision], list[float], End
             if is_speech:
                 voiced.append(now)
             decisions.append(endpointer.voice(is_speech, now))
-        decisions.append(endpointer.partial(text, now))
+        finish = frames % 2
+        told = endpointer.piece if finish else endpointer.partial
+        decisions.append(told(text, now))
     return [d for d in decisions if d is not None], voiced, endpointer, now
 
 
@@ -53,7 +74,7 @@ def test_a_silence_is_never_shorter_than_the_profiles(profile: Profile, runs: Ru
     decisions, voiced, _, _ = play(profile, runs)
     for end in decisions:
         if isinstance(end, EndOfTurn) and end.reason is Ending.SILENCE:
-            assert end.at - end.speech_ended_at >= profile.silence
+            assert end.at - end.speech_ended_at >= profile.whole - 1e-6
             last = max((at for at in voiced if at < end.at), default=float("-inf"))
             assert end.speech_ended_at >= last
 
@@ -61,8 +82,14 @@ def test_a_silence_is_never_shorter_than_the_profiles(profile: Profile, runs: Ru
 @given(profiles, runs)
 def test_starts_and_ends_alternate_and_time_never_goes_back(profile: Profile, runs: Runs) -> None:
     decisions, _, _, _ = play(profile, runs)
-    for index, decision in enumerate(decisions):
+    turns = [d for d in decisions if isinstance(d, SpeechStarted | EndOfTurn)]
+    for index, decision in enumerate(turns):
         assert isinstance(decision, EndOfTurn if index % 2 else SpeechStarted)
+    for before, after in itertools.pairwise(decisions):
+        if isinstance(after, SpeechPaused):
+            assert not isinstance(before, EndOfTurn)
+        if isinstance(after, SpeechResumed):
+            assert isinstance(before, SpeechPaused)
     times = [decision.at for decision in decisions]
     assert times == sorted(times)
     for end in decisions:
@@ -83,13 +110,21 @@ def test_no_turn_outlasts_the_longest(profile: Profile, runs: Runs) -> None:
 
 @given(profiles, runs)
 def test_speech_that_goes_on_is_never_ended_by_silence(profile: Profile, runs: Runs) -> None:
-    decisions, _, _, _ = play(replace(profile, silence=2.0, unsure=2.0), short_pauses(runs))
+    decisions, _, _, _ = play(
+        replace(profile, whole=2.0, silence=2.0, unfinished=2.0, unsure=2.0), short_pauses(runs)
+    )
     assert not [d for d in decisions if isinstance(d, EndOfTurn) and d.reason is Ending.SILENCE]
 
 
 @given(profiles, runs)
 def test_more_patience_never_ends_a_first_turn_earlier(profile: Profile, runs: Runs) -> None:
-    patient = replace(profile, silence=profile.silence + 0.3, unsure=profile.unsure + 0.3)
+    patient = replace(
+        profile,
+        whole=profile.whole + 0.3,
+        silence=profile.silence + 0.3,
+        unfinished=profile.unfinished + 0.3,
+        unsure=profile.unsure + 0.3,
+    )
     assert first_end(profile, runs) <= first_end(patient, runs)
 
 

@@ -23,6 +23,7 @@ from ari_app.ports import (
     Delivery,
     Effect,
     Exit,
+    Expectation,
     Fence,
     IncomingCall,
     Prompt,
@@ -45,7 +46,8 @@ NO_INPUT = 6.0
 CALLER = "+12025550123"
 CHANNEL = "caller-1"
 
-_STARTS, _ENDS = b"a voice", b"a pause"
+_STARTS, _RESTS, _ENDS = b"a voice", b"a short pause", b"a pause"
+_SIGNS = {_STARTS: TurnSign.STARTED, _RESTS: TurnSign.PAUSED, _ENDS: TurnSign.ENDED}
 
 
 class FakeClock:
@@ -193,6 +195,7 @@ class FakeLine:
         assert isinstance(sink, AudioWatch)
         self.sink = cast(Sink, sink)
         self.playing: str | None = None
+        self.paused: str | None = None
         self.played: list[str] = []
         self.peer: tuple[str, int] | None = None
         self.closed = False
@@ -205,8 +208,15 @@ class FakeLine:
         self.playing = ulaw.decode()
         self.played.append(self.playing)
 
+    def pause(self) -> int:
+        self.playing, self.paused = None, self.playing
+        return 120
+
+    def resume(self) -> None:
+        self.playing, self.paused = self.paused, None
+
     def stop(self) -> int:
-        self.playing = None
+        self.playing = self.paused = None
         return 120
 
     def record(self, tape: Tape | None) -> None:
@@ -336,15 +346,19 @@ class FakeDetector:
 
     def __init__(self) -> None:
         self.profiles: list[str] = []
+        self.pieces: list[str] = []
 
-    def expect(self, profile: str) -> None:
-        self.profiles.append(profile)
+    def expect(self, expectation: Expectation) -> None:
+        self.profiles.append(expectation.profile)
 
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
-        return {_STARTS: TurnSign.STARTED, _ENDS: TurnSign.ENDED}.get(pcm)
+        return _SIGNS.get(pcm)
 
     def partial(self, text: str, at: float) -> None:
         pass
+
+    def piece(self, text: str, at: float) -> None:
+        self.pieces.append(text)
 
     def poll(self, now: float) -> TurnSign | None:
         if self.broken:
@@ -479,6 +493,10 @@ class CallStory:
         ear = self.recognisers.opened[line if recogniser is None else recogniser]
         ear.understood = Utterance(text, (Word(text, 0.0, 1.0, confidence),))
         ear.on_partial(text)
+
+    def hesitates(self, line: int = 0) -> None:
+        """The caller is quiet, and may go on."""
+        self.lines.opened[line].sink.heard(_RESTS, self.clock.monotonic())
 
     def pauses(self, line: int = 0) -> None:
         """The caller has finished."""

@@ -426,9 +426,26 @@ async def test_a_stopped_prompt_is_silent_at_once_and_says_how_far_it_came(
     for _ in range(3):
         await story.beat()
     assert line.stop() == 60
+    fades = (await story.beat()).payload
+    assert fades[40:] == SILENCE[40:]  # after 5 ms
     assert (await story.beat()).payload == SILENCE
     assert story.ear.ended == []
     assert line.stop() == 0
+
+
+async def test_a_paused_prompt_goes_on_and_ends(story: LineStory) -> None:
+    line = await story.open()
+    line.play(bytes(480))
+    await story.beat()
+    assert line.pause() == 20
+    for _ in range(5):
+        await story.beat()
+    assert story.ear.ended == []
+    line.resume()
+    for _ in range(4):
+        await story.beat()
+    assert len(story.ear.ended) == 1
+    assert (await story.beat()).payload == SILENCE
 
 
 async def test_a_prompt_replaces_the_running_one(story: LineStory) -> None:

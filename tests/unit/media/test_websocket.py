@@ -211,6 +211,47 @@ async def test_a_stopped_prompt_is_flushed_and_says_how_far_it_came(story: Story
     assert story.ear.ended == []
 
 
+@pytest.mark.parametrize("media_format", ["ulaw", "slin16"])
+async def test_a_paused_prompt_is_flushed_and_its_rest_is_sent_later(
+    story: Story, media_format: str
+) -> None:
+    line = await story.open(media_format)
+    wire = formats.named(media_format)
+    line.play(b"\x01" * 8000 + g711.SILENCE * 400 + b"\x02" * 7600)
+    await eventually(lambda: "STOP_MEDIA_BUFFERING" in story.pbx.names)
+    first = story.pbx.commands[-1]["correlation_id"]
+    story.clock.advance(1.2)
+    assert line.pause() == line.pause() == 1200
+    await eventually(lambda: story.pbx.came[-1] == wire.silence * 100)
+    # What Asterisk had in store is over, but not the prompt.
+    await story.pbx.tell("MEDIA_BUFFERING_COMPLETED", correlation_id=first)
+    await story.pass_time(1.0)
+    assert story.ear.ended == []
+    line.resume()
+    await eventually(lambda: story.pbx.names[-1] == "STOP_MEDIA_BUFFERING")
+    rest = len(story.pbx.audio()) * 8000 // (wire.rate * wire.sample_size)
+    assert 7600 < rest <= 8000  # from the quiet before the word that was cut
+    story.clock.advance(0.1)
+    assert 1100 <= line.stop() <= 1200
+    assert line.stop() == 0
+
+
+async def test_the_end_of_a_prompt_that_was_paused_is_told_once(story: Story) -> None:
+    line = await story.open()
+    line.play(bytes(8000))
+    await eventually(lambda: "STOP_MEDIA_BUFFERING" in story.pbx.names)
+    story.clock.advance(0.5)
+    line.pause()
+    line.resume()
+    line.resume()
+    await eventually(lambda: story.pbx.names.count("STOP_MEDIA_BUFFERING") == 2)
+    number = story.pbx.commands[-1]["correlation_id"]
+    await story.pbx.tell("MEDIA_BUFFERING_COMPLETED", correlation_id=number)
+    await eventually(lambda: story.ear.ended)
+    assert len(story.ear.ended) == 1
+    assert line.pause() == 0
+
+
 async def test_no_more_than_ten_seconds_are_given_to_asterisk_in_advance(story: Story) -> None:
     line = await story.open()
     line.play(bytes(8000 * 60))

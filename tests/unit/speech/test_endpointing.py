@@ -3,6 +3,7 @@
 import pytest
 
 from ari_app.speech.endpointing import (
+    DATE,
     DIGITS,
     FRAME,
     OPEN,
@@ -12,15 +13,27 @@ from ari_app.speech.endpointing import (
     EndOfTurn,
     Endpointer,
     Profile,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
 )
+from ari_app.understanding.completeness import Standing
+
+
+def worth(text: str) -> Standing:
+    """As an answer; "and" wants more, "yes" and "nine one one" are whole."""
+    if not text:
+        return Standing.NOTHING
+    if text.endswith(("and", "um")):
+        return Standing.UNFINISHED
+    return Standing.WHOLE if text in ("yes", "nine one one") else Standing.POSSIBLE
 
 
 class Story:
     """An endpointer and the time; decisions are collected."""
 
     def __init__(self, profile: Profile) -> None:
-        self.endpointer = Endpointer(profile)
+        self.endpointer = Endpointer(profile, worth)
         self.now = 100.0
         self.decisions: list[Decision] = []
 
@@ -36,6 +49,9 @@ class Story:
 
     def recognised(self, text: str) -> None:
         self._note(self.endpointer.partial(text, self.now))
+
+    def finished(self, text: str) -> None:
+        self._note(self.endpointer.piece(text, self.now))
 
     @property
     def ends(self) -> list[EndOfTurn]:
@@ -55,11 +71,11 @@ class Story:
             self.decisions.append(decision)
 
 
-@pytest.mark.parametrize("profile", [YES_NO, OPEN, DIGITS])
+@pytest.mark.parametrize("profile", [YES_NO, OPEN, DIGITS, DATE])
 def test_a_turn_ends_after_the_profiles_silence(profile: Profile) -> None:
     story = Story(profile)
     story.speech(0.6)
-    story.recognised("yes")
+    story.recognised("well")
     quiet_since = story.now
     story.silence(2.0)
 
@@ -85,7 +101,7 @@ def test_a_pause_inside_a_number_does_not_end_it() -> None:
     for digits in ("five", "five two", "five two nine"):
         story.speech(0.4)
         story.recognised(digits)
-        story.silence(0.8)
+        story.silence(0.6)
     assert story.ends == []
     story.silence(0.2)
     assert len(story.ends) == 1
@@ -184,17 +200,111 @@ def test_the_profile_may_change_while_the_caller_speaks() -> None:
     story = Story(YES_NO)
     story.speech(0.5)
     story.recognised("five")
-    story.endpointer.profile = DIGITS
-    story.silence(0.8)
+    story.endpointer.expect(DIGITS, worth)
+    story.silence(0.6)
     assert story.ends == []
 
 
+# -- what was said ----------------------------------------------------------------------------
+
+
+def test_a_pause_is_told_once_and_so_is_its_end() -> None:
+    story = Story(OPEN)
+    story.speech(0.5)
+    story.silence(0.3)
+    story.speech(0.5)
+    assert [type(d) for d in story.decisions] == [SpeechStarted, SpeechPaused, SpeechResumed]
+    paused, resumed = story.decisions[1:]
+    assert paused.at == pytest.approx(100.5 + OPEN.hush, abs=FRAME)
+    assert resumed.at == pytest.approx(100.86)
+
+
+def test_a_whole_answer_ends_the_turn_soon() -> None:
+    story = Story(YES_NO)
+    story.speech(0.4)
+    quiet_since = story.now
+    story.silence(YES_NO.hush)
+    story.finished("yes")
+    story.silence(1.0)
+    (end,) = story.ends
+    assert end.at - quiet_since == pytest.approx(YES_NO.whole, abs=FRAME)
+
+
+def test_half_a_sentence_is_waited_for() -> None:
+    story = Story(OPEN)
+    story.speech(0.4)
+    story.silence(OPEN.hush)
+    story.finished("i was there and")
+    story.silence(OPEN.unfinished - OPEN.hush - FRAME)
+    assert story.ends == []
+    story.silence(0.1)
+    assert len(story.ends) == 1
+
+
+def test_pieces_are_judged_together() -> None:
+    story = Story(DIGITS)
+    for piece in ("nine", "one one"):
+        story.speech(0.4)
+        story.silence(0.3)
+        story.finished(piece)
+    assert [end.reason for end in story.ends] == [Ending.SILENCE]
+
+
+def test_what_was_said_before_counts_no_more_once_the_caller_goes_on() -> None:
+    story = Story(YES_NO)
+    story.speech(0.4)
+    story.silence(YES_NO.hush)
+    story.finished("yes")
+    story.speech(0.1)
+    story.silence(YES_NO.whole + 0.1)  # whatever it was, its words are not known yet
+    assert story.ends == []
+    story.finished("")
+    assert len(story.ends) == 1
+
+
+def test_a_piece_that_comes_while_the_caller_speaks_again_ends_nothing() -> None:
+    story = Story(YES_NO)
+    story.speech(0.4)
+    story.silence(YES_NO.hush)
+    story.speech(0.04)
+    story.finished("yes")
+    story.silence(YES_NO.whole + 0.04)
+    assert story.ends == []
+
+
+def test_a_whole_partial_counts_when_it_has_not_changed_for_long() -> None:
+    patient = Profile(0.2, 0.9, 0.9, 0.9, longest=8.0, wordless=4.0)
+    story = Story(patient)
+    story.speech(0.4)
+    story.recognised("yes")
+    quiet_since = story.now
+    story.silence(1.0)
+    (end,) = story.ends
+    assert end.at - quiet_since == pytest.approx(0.5, abs=FRAME)
+
+
+def test_a_piece_after_the_end_belongs_to_no_turn() -> None:
+    story = Story(YES_NO)
+    story.speech(0.4)
+    story.silence(1.0)
+    story.finished("yes")
+    story.speech(0.4)
+    story.silence(YES_NO.whole + 0.1)
+    assert len(story.ends) == 1
+
+
 @pytest.mark.parametrize(
-    ("silence", "unsure", "longest", "wordless", "shortest"),
-    [(0, 1, 9, 5, 0.06), (0.6, 0.5, 9, 5, 0.06), (0.5, 1, 0.05, 5, 0.06), (0.5, 1, 9, 5, -1)],
+    "times",
+    [
+        (0.0, 0.3, 0.9, 0.9, 9.0, 5.0),
+        (0.2, 0.1, 0.9, 0.9, 9.0, 5.0),
+        (0.2, 0.6, 0.5, 0.9, 9.0, 5.0),
+        (0.2, 0.6, 0.9, 0.5, 9.0, 5.0),
+        (0.2, 0.3, 0.9, 0.9, 0.05, 5.0),
+        (0.2, 0.3, 0.9, 0.9, 9.0, 5.0, -1.0),
+        (0.2, 0.3, 0.9, 0.9, 9.0, 5.0, 0.06, 0.3),
+    ],
 )
-def test_a_profile_that_contradicts_itself_is_refused(
-    silence: float, unsure: float, longest: float, wordless: float, shortest: float
-) -> None:
+def test_a_profile_that_contradicts_itself_is_refused(times: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="a profile"):
-        Profile(silence, unsure, longest, wordless, shortest)
+        Profile(*times)

@@ -1,0 +1,172 @@
+"""Speaking over a prompt in two steps, and answers that are ready before a turn is over."""
+
+from __future__ import annotations
+
+from ari_app.conversation.events import CallerSpoke, DecisionMade, PromptInterrupted
+from tests.unit.calls.call_story import CallStory, kinds
+
+
+def counted(story: CallStory, name: str) -> float:
+    """A counter, by its name and labels as Prometheus reads them; 0 if it is not there."""
+    for line in story.meter.text().splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[-1])
+    return 0.0
+
+
+async def asked(story: CallStory) -> None:
+    """The first question is being spoken."""
+    story.rings()
+    await story.hears_out("disclosure")
+    await story.hears("what")
+
+
+async def test_a_cough_pauses_a_prompt_and_lets_it_go_on(story: CallStory) -> None:
+    await asked(story)
+    line = story.lines.opened[0]
+    story.speaks()
+    assert line.playing is None
+    story.hesitates()
+    await story.hears("what")
+    assert line.paused is None
+    assert counted(story, "segue_barge_in_false_total") == 1
+    assert PromptInterrupted not in map(type, await story.log())
+
+
+async def test_words_in_a_pause_confirm_that_the_prompt_is_over(story: CallStory) -> None:
+    await asked(story)
+    story.says("what are your opening hours")
+    await story.hears("offer_hours")
+    assert kinds(await story.log()).count("PromptInterrupted") == 1
+    assert counted(story, "segue_barge_in_false_total") == 0
+
+
+async def test_okay_during_an_explanation_is_written_and_is_no_answer(story: CallStory) -> None:
+    story.rings()
+    await story.hears("disclosure")
+    story.speaks()
+    story.is_understood("okay")
+    story.hesitates()
+    await story.logged("CallerSpoke")
+    story.pauses()
+    await story.hears_out("disclosure", "what")
+    story.says("what are your opening hours")
+    await story.hears("offer_hours")
+    spoke = [e.text for e in await story.log() if isinstance(e, CallerSpoke)]
+    assert spoke == ["okay", "what are your opening hours"]
+    assert kinds(await story.log()).count("DecisionMade") == 2
+
+
+async def test_a_disclosure_is_not_paused_and_what_is_said_during_it_is_kept(
+    story: CallStory,
+) -> None:
+    story.rings()
+    await story.hears("disclosure")
+    story.speaks()
+    story.is_understood("what are your")
+    story.hesitates()
+    assert story.lines.opened[0].playing is not None
+    await story.eventually(lambda: story.detectors[0].pieces)
+    story.is_understood("opening hours")
+    story.pauses()
+    await story.hears_out("disclosure", "what")
+    await story.hears("offer_hours")
+    (spoke,) = [e for e in await story.log() if isinstance(e, CallerSpoke)]
+    assert spoke.text == "what are your opening hours"
+
+
+async def test_what_is_said_in_pieces_is_one_turn(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.speaks()
+    story.is_understood("what are your")
+    story.hesitates()
+    await story.eventually(lambda: story.detectors[0].pieces == ["what are your"])
+    story.is_understood("opening hours")
+    story.pauses()
+    await story.hears("offer_hours")
+    (spoke,) = [e for e in await story.log() if isinstance(e, CallerSpoke)]
+    assert spoke.text == "what are your opening hours"
+    assert [w[0] for w in spoke.words] == ["what are your", "opening hours"]
+
+
+async def test_the_answer_to_all_that_was_said_is_ready_before_the_turn_is_over(
+    story: CallStory,
+) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    await story.logged("DisclosurePlayed")
+    before = kinds(await story.log())
+    story.speaks()
+    story.is_understood("what are your opening hours")
+    spoken = story.gates.passed.count("voice.speak")
+    story.hesitates()
+    await story.eventually(lambda: story.gates.passed.count("voice.speak") > spoken)
+    assert kinds(await story.log()) == before  # nothing is stored, sent or played yet
+    assert story.lines.opened[0].playing is None
+    story.pauses()
+    await story.hears("offer_hours")
+    assert counted(story, 'segue_speculations_total{result="used"}') == 1
+    assert kinds(await story.log()).count("DecisionMade") == 2
+
+
+async def test_an_answer_to_half_of_what_was_said_is_never_given(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.speaks()
+    story.is_understood("what are your opening hours")
+    story.hesitates()
+    await story.eventually(lambda: story.detectors[0].pieces)
+    story.is_understood("no wait i want to speak to someone")
+    story.pauses()
+    await story.logged("AgentSpoke")
+    assert counted(story, 'segue_speculations_total{result="used"}') == 0
+    assert counted(story, 'segue_speculations_total{result="dropped"}') == 1
+    decided = [e for e in await story.log() if isinstance(e, DecisionMade)]
+    assert len(decided) == 2
+
+
+async def test_a_key_is_no_answer_to_what_was_thought_ahead(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.speaks()
+    story.is_understood("can i talk to a person")
+    story.hesitates()
+    await story.eventually(lambda: story.detectors[0].pieces)
+    story.presses("1")
+    await story.hears("offer_hours")
+    assert counted(story, 'segue_speculations_total{result="used"}') == 0
+    assert "CallerSpoke" in kinds(await story.log())
+
+
+async def test_words_are_kept_when_hearing_is_lost_after_them(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.speaks()
+    story.is_understood("what are your opening hours")
+    story.hesitates()
+    await story.eventually(lambda: story.detectors[0].pieces)
+    story.hearing_is_lost()
+    await story.logged("HearingLost")
+    log = kinds(await story.log())
+    assert log.index("CallerSpoke") < log.index("HearingLost")
+
+
+async def test_nothing_new_is_said_while_the_caller_speaks_on(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.says("what are your opening hours")
+    story.speaks()  # again, before the answer has begun
+    await story.eventually(lambda: story.detectors[0].profiles)
+    assert story.lines.opened[0].playing is None
+    story.hesitates()
+    await story.hears("offer_hours")
+    await story.logged("AgentSpoke")
+
+
+async def test_noise_for_ever_does_not_mute_us(story: CallStory) -> None:
+    await asked(story)
+    story.speaks()
+    assert story.lines.opened[0].playing is None
+    story.clock.advance(2.0)
+    await story.hears("what")
