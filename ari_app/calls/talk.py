@@ -158,7 +158,7 @@ class Talk:
     def _piece(self, piece: Utterance, so_far: Utterance) -> None:
         """The caller is quiet, maybe for good."""
         now = self._tools.clock.monotonic()
-        self._detector.piece(piece.text, now)
+        self._detector.piece(piece.believed, now)
         if not so_far.text:
             self._mouth.follow(self._dialogue.quiet(now))
         elif self._is_agreement(so_far.text):

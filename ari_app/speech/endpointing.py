@@ -29,6 +29,7 @@ class Profile:
     whole: float  # when it seems over
     silence: float  # when it may be over
     unfinished: float  # when more seems to come
+    midway: float  # when words and voice both say so
     unsure: float  # while no word is known
     longest: float  # of a turn, from its first voice
     wordless: float  # of a turn without a word: it is noise
@@ -36,16 +37,17 @@ class Profile:
     hush: float = 0.12  # until it is worth to ask what was said
 
     def __post_init__(self) -> None:
-        if not 0 < self.hush <= self.whole <= self.silence <= min(self.unfinished, self.unsure):
+        least = min(self.unfinished, self.unsure)
+        if not 0 < self.hush <= self.whole <= self.silence <= least or self.midway < least:
             raise ValueError("a profile must wait at least as long while it is less sure")
         if not 0 <= self.shortest < min(self.wordless, self.longest):
             raise ValueError("a profile's turn must be longer than a click")
 
 
-YES_NO = Profile(0.2, 0.35, 0.9, 0.8, longest=8.0, wordless=4.0)
-OPEN = Profile(0.22, 0.55, 1.1, 1.0, longest=20.0, wordless=5.0)
-DIGITS = Profile(0.22, 0.7, 1.2, 1.3, longest=25.0, wordless=5.0)
-DATE = Profile(0.25, 0.5, 1.1, 1.0, longest=15.0, wordless=5.0)
+YES_NO = Profile(0.2, 0.4, 0.8, 1.4, unsure=0.8, longest=8.0, wordless=4.0)
+OPEN = Profile(0.22, 0.55, 0.8, 1.8, unsure=0.9, longest=20.0, wordless=5.0)
+DIGITS = Profile(0.22, 0.5, 0.9, 2.0, unsure=1.0, longest=25.0, wordless=5.0)
+DATE = Profile(0.22, 0.5, 0.8, 1.8, unsure=0.9, longest=15.0, wordless=5.0)
 
 
 class Ending(Enum):
@@ -96,9 +98,9 @@ _WORTH = {
     Standing.UNFINISHED: -1,
     Standing.POSSIBLE: 0,
     Standing.WHOLE: 1,
-    Standing.COMPLETE: 2,
+    Standing.COMPLETE: 3,
 }
-_HINT = {Melody.FALLS: 1, Melody.UNKNOWN: 0, Melody.RISES: -1}
+_HINT = {Melody.FALLS: 1, Melody.UNKNOWN: 0, Melody.RISES: -2}
 
 Judge = Callable[[str], Standing]
 
@@ -253,7 +255,9 @@ class Endpointer:
             return self._profile.silence if self._settled and worth > 0 else self._profile.unsure
         if worth > 0:
             return self._profile.whole
-        return self._profile.silence if worth == 0 else self._profile.unfinished
+        if worth == 0:
+            return self._profile.silence
+        return self._profile.unfinished if worth == -1 else self._profile.midway
 
     def _over(self, now: float) -> EndOfTurn | None:
         if not self._speaking:

@@ -31,13 +31,15 @@ _LOWEST, _HIGHEST = 60, 400  # Hz
 _PERIODIC = 0.6  # of the energy: less is no vowel
 _FAINT = 25.0  # dB below the loudest: no vowel either
 _ASTRAY = 0.6  # octaves from the median: another voice, or a mistake by an octave
+_AS_GOOD = 0.9  # of the highest peak
+_PEAK = 8  # samples from where a peak is that high to its top
 _FEWEST = 4  # frames with a pitch
 
 # Slope in octaves a second, and how far the end is below the middle of the voice, in octaves:
 # weighed and bounded on synthesized voices, of which no published figure is made.
 _MOST_SLOPE, _MOST_DROP = 4.0, 0.5
 _DROP = 8.0
-_FALLS, _RISES = 0.9, 0.3
+_FALLS, _RISES = 1.2, -0.5
 
 
 class Pitch:
@@ -94,7 +96,11 @@ def _pitches(samples: Curve) -> tuple[Curve, Curve]:
     # Of fewer samples the further they are shifted.
     alike = product / energy[:, None] * (size / np.arange(size, 0, -1))
     first, last = 8000 // _HIGHEST, 8000 // _LOWEST
-    lags = first + np.argmax(alike[:, first:last], axis=1)
+    sought = alike[:, first:last]
+    # Two periods are as much alike as one: of the peaks that are high enough, the first.
+    high = np.argmax(sought >= _AS_GOOD * sought.max(axis=1, keepdims=True), axis=1)
+    near = np.minimum(high[:, None] + np.arange(_PEAK), sought.shape[1] - 1)
+    lags = first + near[np.arange(len(high)), np.argmax(np.take_along_axis(sought, near, 1), 1)]
     strength = alike[np.arange(len(lags)), lags]
     level = 10 * np.log10(energy + 1.0)
     voiced = (strength > _PERIODIC) & (level > level.max() - _FAINT)

@@ -37,6 +37,7 @@ class Turns:
             whole=whole,
             silence=pause,
             unfinished=max(OPEN.unfinished, pause),
+            midway=max(OPEN.midway, pause),
             unsure=max(OPEN.unsure, pause),
         )
         self._profiles: dict[str, Profile] = {

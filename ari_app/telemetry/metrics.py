@@ -82,7 +82,7 @@ METRICS: dict[str, Metric] = {
         "End of the caller's speech to our decision that it has ended.", _ENDPOINTING
     ),
     "segue_barge_in_total": _counter("Prompts that the caller interrupted."),
-    "segue_barge_in_false_total": _counter("Prompts that a noise or an \"mm-hm\" paused."),
+    "segue_barge_in_false_total": _counter('Prompts that a noise or an "mm-hm" paused.'),
     "segue_speculations_total": _counter("Answers worked out before a turn was over.", "result"),
     # decisions
     "segue_decisions_total": _counter("Decisions of the policy.", "action"),

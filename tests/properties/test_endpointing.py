@@ -26,6 +26,7 @@ profiles = st.builds(
         silence,
         silence + more,
         silence + more,
+        silence + more,
         longest,
         wordless,
         0.06,
@@ -111,7 +112,8 @@ def test_no_turn_outlasts_the_longest(profile: Profile, runs: Runs) -> None:
 @given(profiles, runs)
 def test_speech_that_goes_on_is_never_ended_by_silence(profile: Profile, runs: Runs) -> None:
     decisions, _, _, _ = play(
-        replace(profile, whole=2.0, silence=2.0, unfinished=2.0, unsure=2.0), short_pauses(runs)
+        replace(profile, whole=2.0, silence=2.0, unfinished=2.0, midway=2.0, unsure=2.0),
+        short_pauses(runs),
     )
     assert not [d for d in decisions if isinstance(d, EndOfTurn) and d.reason is Ending.SILENCE]
 
@@ -123,6 +125,7 @@ def test_more_patience_never_ends_a_first_turn_earlier(profile: Profile, runs: R
         whole=profile.whole + 0.3,
         silence=profile.silence + 0.3,
         unfinished=profile.unfinished + 0.3,
+        midway=profile.midway + 0.3,
         unsure=profile.unsure + 0.3,
     )
     assert first_end(profile, runs) <= first_end(patient, runs)

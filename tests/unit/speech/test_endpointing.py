@@ -17,16 +17,19 @@ from ari_app.speech.endpointing import (
     SpeechResumed,
     SpeechStarted,
 )
+from ari_app.speech.melody import Melody
 from ari_app.understanding.completeness import Standing
 
 
 def worth(text: str) -> Standing:
-    """As an answer; "and" wants more, "yes" and "nine one one" are whole."""
+    """As an answer; "and" wants more, "maybe" is whole, "yes" and "nine one one" are complete."""
     if not text:
         return Standing.NOTHING
     if text.endswith(("and", "um")):
         return Standing.UNFINISHED
-    return Standing.WHOLE if text in ("yes", "nine one one") else Standing.POSSIBLE
+    if text == "maybe":
+        return Standing.WHOLE
+    return Standing.COMPLETE if text in ("yes", "nine one one") else Standing.POSSIBLE
 
 
 class Story:
@@ -101,7 +104,7 @@ def test_a_pause_inside_a_number_does_not_end_it() -> None:
     for digits in ("five", "five two", "five two nine"):
         story.speech(0.4)
         story.recognised(digits)
-        story.silence(0.6)
+        story.silence(0.4)
     assert story.ends == []
     story.silence(0.2)
     assert len(story.ends) == 1
@@ -201,7 +204,55 @@ def test_the_profile_may_change_while_the_caller_speaks() -> None:
     story.speech(0.5)
     story.recognised("five")
     story.endpointer.expect(DIGITS, worth)
-    story.silence(0.6)
+    story.silence(0.45)
+    assert story.ends == []
+
+
+# -- how it was said --------------------------------------------------------------------------
+
+
+def a_piece(text: str, melody: Melody) -> float:
+    """Seconds of silence that end a turn with these words and this voice."""
+    story = Story(OPEN)
+    story.speech(0.6)
+    quiet_since = story.now
+    story.silence(OPEN.hush)
+    story.endpointer.ended(melody)
+    story.finished(text)
+    story.silence(3.0)
+    return story.ends[0].at - quiet_since
+
+
+@pytest.mark.parametrize(
+    ("text", "melody", "wait"),
+    [
+        ("well", Melody.FALLS, OPEN.whole),
+        ("well", Melody.UNKNOWN, OPEN.silence),
+        ("well", Melody.RISES, OPEN.midway),
+        ("well and", Melody.FALLS, OPEN.silence),
+        ("well and", Melody.UNKNOWN, OPEN.unfinished),
+        ("well and", Melody.RISES, OPEN.midway),
+        ("maybe", Melody.RISES, OPEN.unfinished),
+        ("yes", Melody.RISES, OPEN.whole),
+        ("", Melody.FALLS, OPEN.silence),
+        ("", Melody.RISES, OPEN.unsure),
+    ],
+)
+def test_a_voice_that_falls_hastens_the_end_and_one_that_rises_delays_it(
+    text: str, melody: Melody, wait: float
+) -> None:
+    assert a_piece(text, melody) == pytest.approx(wait, abs=1.5 * FRAME)
+
+
+def test_a_voice_that_goes_on_has_not_ended_yet() -> None:
+    story = Story(OPEN)
+    story.speech(0.6)
+    story.silence(OPEN.hush)
+    story.endpointer.ended(Melody.FALLS)
+    story.speech(0.1)
+    story.silence(OPEN.hush)
+    story.finished("well")
+    story.silence(OPEN.silence - OPEN.hush - 2 * FRAME)
     assert story.ends == []
 
 
@@ -273,7 +324,7 @@ def test_a_piece_that_comes_while_the_caller_speaks_again_ends_nothing() -> None
 
 
 def test_a_whole_partial_counts_when_it_has_not_changed_for_long() -> None:
-    patient = Profile(0.2, 0.9, 0.9, 0.9, longest=8.0, wordless=4.0)
+    patient = Profile(0.2, 0.9, 0.9, 0.9, unsure=0.9, longest=8.0, wordless=4.0)
     story = Story(patient)
     story.speech(0.4)
     story.recognised("yes")
@@ -296,13 +347,14 @@ def test_a_piece_after_the_end_belongs_to_no_turn() -> None:
 @pytest.mark.parametrize(
     "times",
     [
-        (0.0, 0.3, 0.9, 0.9, 9.0, 5.0),
-        (0.2, 0.1, 0.9, 0.9, 9.0, 5.0),
-        (0.2, 0.6, 0.5, 0.9, 9.0, 5.0),
-        (0.2, 0.6, 0.9, 0.5, 9.0, 5.0),
-        (0.2, 0.3, 0.9, 0.9, 0.05, 5.0),
-        (0.2, 0.3, 0.9, 0.9, 9.0, 5.0, -1.0),
-        (0.2, 0.3, 0.9, 0.9, 9.0, 5.0, 0.06, 0.3),
+        (0.0, 0.3, 0.9, 1.0, 0.9, 9.0, 5.0),
+        (0.2, 0.1, 0.9, 1.0, 0.9, 9.0, 5.0),
+        (0.2, 0.6, 0.5, 1.0, 0.9, 9.0, 5.0),
+        (0.2, 0.6, 0.9, 0.8, 0.9, 9.0, 5.0),
+        (0.2, 0.6, 0.9, 1.0, 0.5, 9.0, 5.0),
+        (0.2, 0.3, 0.9, 1.0, 0.9, 0.05, 5.0),
+        (0.2, 0.3, 0.9, 1.0, 0.9, 9.0, 5.0, -1.0),
+        (0.2, 0.3, 0.9, 1.0, 0.9, 9.0, 5.0, 0.06, 0.3),
     ],
 )
 def test_a_profile_that_contradicts_itself_is_refused(times: tuple[float, ...]) -> None:
