@@ -151,7 +151,11 @@ class Speech(Section):
         description="Hz of the audio that the server gets; not less than its model is made for",
     )
     pause: float = Field(
-        0.55, gt=0.1, le=3, description="seconds of silence that end a turn to an open question"
+        0.55,
+        gt=0.1,
+        le=3,
+        description="seconds of silence that end a turn to an open question, where neither words "
+        "nor voice tell whether the caller has finished",
     )
 
 

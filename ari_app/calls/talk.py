@@ -28,6 +28,7 @@ from ari_app.conversation.events import (
 from ari_app.errors import AsrLost, Conflict
 from ari_app.ports import Exit, Expectation, TurnDetector, TurnSign, Utterance, failpoint
 from ari_app.understanding.completeness import is_back_channel
+from ari_app.understanding.words import normalise
 
 #: Stands for a key of a code.
 _SECRET_KEY = "•"
@@ -56,6 +57,8 @@ class Talk:
         self._dialogue = mouth.dialogue
         self._ear = ear
         self._pieces = Pieces(ear, self._piece)
+        examples = tools.agent.bundle.intents.values()
+        self._phrases = frozenset(normalise(e) for texts in examples for e in texts)
         self._speculation = Speculation(tools.agent, self._prepare, tools.meter)
         self._agreed: deque[Utterance] = deque()  # what was said, and is no turn
         self._unsaid: tuple[Spoken, ...] = ()  # a prompt that waits until the caller is quiet
@@ -89,6 +92,8 @@ class Talk:
             await self._decide(Heard("voice", "topic", topic), before=first)
             return
         asked = await self._mouth.segment(question, language)
+        bundle = self._tools.agent.bundle
+        self._expect(bundle.questions[bundle.opening].profile)
         self._mouth.say([(first, False), (asked, True)], leave=False)
 
     async def say_goodbye(self, exit: Exit, reason: str, say: Sequence[Spoken]) -> None:
@@ -334,7 +339,7 @@ class Talk:
         agent, state = self._tools.agent, self._journal.state
         count = agent.keys_of_an_answer(state) if profile == "digits" else 1
         self._detector.expect(
-            Expectation(profile, count if count > 1 else 0, frozenset(), state.language)
+            Expectation(profile, count if count > 1 else 0, self._phrases, state.language)
         )
 
     async def aclose(self) -> None:

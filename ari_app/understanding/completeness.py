@@ -35,7 +35,7 @@ def standing(
     if not words:
         return Standing.NOTHING
     if " ".join(words) in phrases:
-        return Standing.COMPLETE
+        return Standing.WHOLE
     named = digits(text) if profile == "digits" else ""
     if named and len(named) == count:
         return Standing.COMPLETE

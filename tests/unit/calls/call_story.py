@@ -345,11 +345,11 @@ class FakeDetector:
     broken = False
 
     def __init__(self) -> None:
-        self.profiles: list[str] = []
+        self.expected: list[Expectation] = []
         self.pieces: list[str] = []
 
     def expect(self, expectation: Expectation) -> None:
-        self.profiles.append(expectation.profile)
+        self.expected.append(expectation)
 
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
         return _SIGNS.get(pcm)

@@ -157,7 +157,7 @@ async def test_nothing_new_is_said_while_the_caller_speaks_on(story: CallStory) 
     await story.hears_out("disclosure", "what")
     story.says("what are your opening hours")
     story.speaks()  # again, before the answer has begun
-    await story.eventually(lambda: story.detectors[0].profiles)
+    await story.eventually(lambda: len(story.detectors[0].expected) > 1)
     assert story.lines.opened[0].playing is None
     story.hesitates()
     await story.hears("offer_hours")
@@ -170,3 +170,14 @@ async def test_noise_for_ever_does_not_mute_us(story: CallStory) -> None:
     assert story.lines.opened[0].playing is None
     story.clock.advance(2.0)
     await story.hears("what")
+
+
+async def test_the_end_of_a_turn_is_sought_by_the_question(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.says("what are your opening hours")
+    await story.hears("offer_hours")
+    first, second = story.detectors[0].expected
+    assert (first.profile, second.profile) == ("open", "yes_no")
+    assert first.language == "en"
+    assert "what are your opening hours" in first.phrases

@@ -10,7 +10,7 @@ from ari_app.speech.foreground import Foreground
 def frame(decibels: float) -> bytes:
     """20 ms so far below full scale."""
     tone = 32000 * 10 ** (decibels / 20) * np.sin(np.arange(160) * 0.5)
-    return tone.astype("<i2").tobytes()
+    return bytes(tone.astype("<i2").tobytes())
 
 
 def near(foreground: Foreground, decibels: float, frames: int) -> list[bool]:

@@ -67,10 +67,10 @@ def test_digits_are_counted(text: str, expected: Standing) -> None:
     assert standing(text, profile="digits", count=4) is expected
 
 
-def test_a_phrase_that_was_offered_is_complete() -> None:
+def test_a_phrase_that_is_known_is_whole() -> None:
     offered = frozenset({"opening hours", "talk to"})
-    assert standing("Opening hours", phrases=offered) is COMPLETE
-    assert standing("talk to", phrases=offered) is COMPLETE
+    assert standing("Opening hours", phrases=offered) is WHOLE
+    assert standing("talk to", phrases=offered) is WHOLE
     assert standing("opening", phrases=offered) is POSSIBLE
 
 
