@@ -20,7 +20,6 @@ from ari_app.speech.endpointing import (
     SpeechResumed,
     SpeechStarted,
 )
-from ari_app.speech.foreground import Foreground
 from ari_app.speech.melody import Pitch
 from ari_app.speech.vad import VoiceActivity
 from ari_app.understanding.completeness import Standing, standing
@@ -47,7 +46,6 @@ class Turns:
             "date": DATE,
         }
         self._activity = VoiceActivity(rate)
-        self._foreground = Foreground()
         self._pitch = Pitch(rate)
         self._endpointer = Endpointer(wide, _judge(Expectation()))
         self._speech_ended_at = 0.0
@@ -66,9 +64,7 @@ class Turns:
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
         """See the port."""
         self._pitch.heard(pcm)
-        near = self._foreground.is_near(pcm)
-        speech = self._activity.is_speech(pcm) and near
-        return self._next(self._endpointer.voice(speech, at))
+        return self._next(self._endpointer.voice(self._activity.is_speech(pcm), at))
 
     def partial(self, text: str, at: float) -> None:
         """See the port; what it decides is told with the next frame."""
@@ -97,7 +93,6 @@ class Turns:
                 self._held.append(TurnSign.RESUMED)
             case EndOfTurn(speech_ended_at=ended):
                 self._speech_ended_at = ended
-                self._foreground.forget()
                 self._held.append(TurnSign.ENDED)
             case None:
                 pass

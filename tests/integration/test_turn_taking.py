@@ -62,6 +62,8 @@ class Call:
                 self.follow(self.dialogue.quiet(self.now))
             case TurnSign.ENDED:
                 self.follow(self.dialogue.speech_ended(self.now))
+            case None:
+                pass
 
     def follow(self, steps: Iterable[Step[str]]) -> None:
         for step in steps:
@@ -140,11 +142,20 @@ def test_a_noise_for_ever_never_mutes_us(sound: object, gaps: bool) -> None:
     assert call.count(Pause) == call.count(Resume) <= 3
 
 
-def test_a_cough_delays_a_prompt_by_less_than_a_second() -> None:
+def test_a_noise_that_is_no_voice_disturbs_no_prompt() -> None:
     call = Call()
     call.asks()
     call.hears(quiet(2.0))
     call.hears(burst(0.3))
+    call.hears(quiet(0.6))
+    assert [type(s) for s in call.steps] == [Play]
+
+
+def test_a_voice_without_words_delays_a_prompt_by_less_than_a_second() -> None:
+    call = Call()
+    call.asks()
+    call.hears(quiet(2.0))
+    call.hears(voice(0.3))
     call.hears(quiet(0.6))
     assert [type(s) for s in call.steps] == [Play, Pause, Resume]
     assert call.playing

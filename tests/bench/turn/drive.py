@@ -12,7 +12,7 @@ from typing import Any
 
 import vosk
 
-from ari_app.ports import TurnDetector, TurnSign, Word
+from ari_app.ports import Expectation, TurnDetector, TurnSign, Utterance, Word
 from ari_app.speech.model import mini_model_path
 from ari_app.speech.worker import Recognition
 from tests.bench.turn.corpus import Clip
@@ -57,7 +57,7 @@ def mini_model() -> Any:
 
 def ask(detector: TurnDetector, clip: Clip) -> None:
     """Tell what the question was, as the session does before it listens."""
-    detector.expect(clip.kind)
+    detector.expect(Expectation(clip.kind, clip.count))
 
 
 def drive(clip: Clip, detector: TurnDetector, model: Any) -> Outcome:
@@ -65,6 +65,7 @@ def drive(clip: Clip, detector: TurnDetector, model: Any) -> Outcome:
     recognition = Recognition(model, RATE)
     ask(detector, clip)
     started: float | None = None
+    pieces: list[Word] = []
     for number, pcm in enumerate(clip.frames(), 1):
         at = number * FRAME
         text = recognition.hear(pcm)
@@ -72,10 +73,17 @@ def drive(clip: Clip, detector: TurnDetector, model: Any) -> Outcome:
         if sign is TurnSign.STARTED and started is None:
             started = at
         if sign is TurnSign.ENDED and at > clip.begins:
-            return Outcome(clip, started, at, recognition.finish())
+            return Outcome(clip, started, at, (*pieces, *recognition.finish()))
+        if sign is TurnSign.ENDED:
+            pieces.clear()
+        if sign is TurnSign.PAUSED:
+            piece = recognition.finish()
+            pieces += piece
+            detector.piece(Utterance("", tuple(piece)).believed, at + _DECODED)
+            continue
         if text is not None:
             detector.partial(text, at + _DECODED)
-    return Outcome(clip, started, None, recognition.finish())
+    return Outcome(clip, started, None, (*pieces, *recognition.finish()))
 
 
 def wait_for_silence(clip: Clip, voiced: Sequence[bool], silence: float) -> Outcome:

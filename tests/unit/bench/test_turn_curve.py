@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ari_app.ports import TurnSign
+from ari_app.ports import Expectation, TurnSign
 from tests.bench.turn.corpus import Clip
 from tests.bench.turn.curve import main, point, points, quickest
 from tests.bench.turn.drive import Outcome, drive, mini_model, wait_for_silence
@@ -56,13 +56,16 @@ class EndsAt:
 
     def __init__(self, moment: float) -> None:
         self.speech_ended_at = moment
-        self.question = ""
+        self.question: Expectation | None = None
 
-    def expect(self, profile: str) -> None:
-        self.question = profile
+    def expect(self, expectation: Expectation) -> None:
+        self.question = expectation
 
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
         return TurnSign.ENDED if at >= self.speech_ended_at else None
+
+    def piece(self, text: str, at: float) -> None:
+        raise AssertionError("nobody has paused")
 
     def partial(self, text: str, at: float) -> None:
         pass
@@ -74,7 +77,7 @@ class EndsAt:
 def test_a_detector_is_asked_the_clips_question_and_told_its_time() -> None:
     detector = EndsAt(2.3)
     outcome = drive(SAID, detector, mini_model())
-    assert detector.question == "open"
+    assert detector.question == Expectation("open")
     assert outcome.delay == pytest.approx(0.3)
 
 
