@@ -33,6 +33,9 @@ from ari_app.understanding.words import normalise
 #: Stands for a key of a code.
 _SECRET_KEY = "•"
 
+# Words of a partial result: so many are no noise.
+_SURE = 2
+
 # Seconds after the first word about it for which nothing may come from a caller's phone.
 _NO_AUDIO = 10.0
 
@@ -157,14 +160,17 @@ class Talk:
 
     def understood(self, text: str) -> None:
         """Words of what the caller is saying; never blocks."""
-        if text and not self._is_agreement(text):
+        # In a pause there is no hurry: of a single word the recogniser first has to be sure.
+        sure = self._dialogue.phase is not Phase.PAUSED or len(text.split()) >= _SURE
+        if text and sure and not self._is_agreement(text):
             self._mouth.follow(self._dialogue.words(self._tools.clock.monotonic()))
 
     def _piece(self, piece: Utterance, so_far: Utterance) -> None:
         """The caller is quiet, maybe for good."""
         now = self._tools.clock.monotonic()
         self._detector.piece(piece.believed, now)
-        if not so_far.text:
+        paused = self._dialogue.phase is Phase.PAUSED
+        if not (so_far.believed if paused else so_far.text):
             self._mouth.follow(self._dialogue.quiet(now))
         elif self._is_agreement(so_far.text):
             # It answers no later question.

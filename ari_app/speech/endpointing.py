@@ -44,10 +44,10 @@ class Profile:
             raise ValueError("a profile's turn must be longer than a click")
 
 
-YES_NO = Profile(0.2, 0.4, 0.8, 1.4, unsure=0.8, longest=8.0, wordless=4.0)
-OPEN = Profile(0.22, 0.55, 0.8, 1.8, unsure=0.9, longest=20.0, wordless=5.0)
-DIGITS = Profile(0.22, 0.5, 0.9, 2.0, unsure=1.0, longest=25.0, wordless=5.0)
-DATE = Profile(0.22, 0.5, 0.8, 1.8, unsure=0.9, longest=15.0, wordless=5.0)
+YES_NO = Profile(0.24, 0.4, 0.7, 1.4, unsure=0.8, longest=8.0, wordless=4.0)
+OPEN = Profile(0.24, 0.55, 0.8, 2.0, unsure=0.9, longest=20.0, wordless=5.0)
+DIGITS = Profile(0.24, 0.45, 0.9, 2.0, unsure=1.0, longest=25.0, wordless=5.0)
+DATE = Profile(0.24, 0.45, 0.8, 2.0, unsure=0.9, longest=15.0, wordless=5.0)
 
 
 class Ending(Enum):

@@ -39,7 +39,7 @@ _FEWEST = 4  # frames with a pitch
 # weighed and bounded on synthesized voices, of which no published figure is made.
 _MOST_SLOPE, _MOST_DROP = 4.0, 0.5
 _DROP = 8.0
-_FALLS, _RISES = 2.0, -0.5
+_FALLS, _RISES = 2.0, 0.0
 
 
 class Pitch:

@@ -41,6 +41,27 @@ async def test_words_in_a_pause_confirm_that_the_prompt_is_over(story: CallStory
     assert counted(story, "segue_barge_in_false_total") == 0
 
 
+async def test_a_single_word_stops_a_prompt_once_the_recogniser_is_sure(
+    story: CallStory,
+) -> None:
+    await asked(story)
+    line = story.lines.opened[0]
+    story.speaks()
+    story.is_understood("hours")
+    assert line.paused is not None
+    story.hesitates()
+    await story.logged("PromptInterrupted")
+
+
+async def test_a_word_that_the_recogniser_doubts_stops_no_prompt(story: CallStory) -> None:
+    await asked(story)
+    story.speaks()
+    story.is_understood("hi", confidence=0.4)
+    story.hesitates()
+    await story.hears("what")
+    assert counted(story, "segue_barge_in_false_total") == 1
+
+
 async def test_okay_during_an_explanation_is_written_and_is_no_answer(story: CallStory) -> None:
     story.rings()
     await story.hears("disclosure")
