@@ -171,6 +171,8 @@ class Talk:
         self._detector.piece(piece.believed, now)
         paused = self._dialogue.phase is Phase.PAUSED
         if not (so_far.believed if paused else so_far.text):
+            if paused:
+                self._pieces.drop()  # a noise: it is no word of what comes
             self._mouth.follow(self._dialogue.quiet(now))
         elif self._is_agreement(so_far.text):
             # It answers no later question.

@@ -58,8 +58,12 @@ async def test_a_word_that_the_recogniser_doubts_stops_no_prompt(story: CallStor
     story.speaks()
     story.is_understood("hi", confidence=0.4)
     story.hesitates()
-    await story.hears("what")
+    await story.hears_out("what")
     assert counted(story, "segue_barge_in_false_total") == 1
+    story.says("what are your opening hours")
+    await story.hears("offer_hours")
+    (spoke,) = [e for e in await story.log() if isinstance(e, CallerSpoke)]
+    assert spoke.text == "what are your opening hours"
 
 
 async def test_okay_during_an_explanation_is_written_and_is_no_answer(story: CallStory) -> None:
