@@ -70,7 +70,7 @@ class Library:
         self._callback = _CALLBACK(self._heard)  # kept: C holds only the address
         self.rate = 0
         reasons = []
-        for path, voices in _candidates():
+        for path, voices in candidates():
             try:
                 self._library = ctypes.CDLL(path)
             except OSError as error:
@@ -114,7 +114,7 @@ class Library:
         return 0
 
 
-def _candidates() -> Iterator[tuple[str, bytes | None]]:
+def candidates() -> Iterator[tuple[str, bytes | None]]:
     """Where the library may be, with the path of its voices: PyPI's first, then the system's."""
     with contextlib.suppress(ImportError, RuntimeError):
         loader = importlib.import_module("espeakng_loader")

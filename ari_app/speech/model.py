@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ari_app.errors import ModelUnavailable
 
-_MINI = "vosk-model-mini-espeak-en"
+_MINI = "vosk-model-mini-espeak-"  # and a language
 _MANIFEST = "SHA256SUMS"
 _LONGEST_MANIFEST = 1 << 20  # octets
 _ALWAYS = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf")
@@ -56,9 +56,9 @@ class ModelFacts:
     has_sums: bool = False  # every file that libvosk reads has been compared with its checksum
 
 
-def mini_model_path() -> Path:
-    """The model that ships with Segue: it hears espeak-ng voices, not people."""
-    return Path(__file__).parent / "models" / _MINI
+def mini_model_path(language: str = "en") -> Path:
+    """The model of a language that ships with Segue: it hears espeak-ng voices, not people."""
+    return Path(__file__).parent / "models" / f"{_MINI}{language}"
 
 
 def load_model_facts(path: Path) -> ModelFacts:
@@ -218,9 +218,9 @@ def _rate(path: Path, options: dict[str, str]) -> int:
 
 
 def _is_mini(path: Path) -> bool:
-    """Whether this is our mini model, also under another name."""
+    """Whether this is a mini model of ours, also under another name."""
     readme = path / "README"
-    if path.name == _MINI:
+    if path.name.startswith(_MINI):
         return True
     return readme.is_file() and readme.read_bytes().startswith(_MINI.encode())
 
