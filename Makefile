@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 # Real Asterisk, Vosk and sockets wait more than they compute: more workers than cores.
 JOBS   ?= 4
 
-.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs bench-call bench-store bench-smpp bench-turn bench-capacity sizes untested lock clean
+.PHONY: help needs setup demo run check lint types arch dead fmt test faults unit fuzz soak postgres docs model model-table bench-call bench-store bench-smpp bench-turn bench-capacity sizes untested lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -84,6 +84,12 @@ postgres: setup ## the store's tests on another PostgreSQL: ON=debian, system, w
 
 docs: setup ## write the generated pages of docs/
 	@$(BIN)/segue docs docs
+
+model: setup ## train a mini model anew; LANGUAGE=es; needs the extra `recipe`: RECIPE=its python
+	@$(or $(RECIPE),$(BIN)/python) -m ari_app.cli.recipe make $(or $(LANGUAGE),en)
+
+model-table: setup ## how well the mini models hear: writes docs/models.md
+	@$(BIN)/python -m ari_app.cli.recipe table docs/models.md
 
 bench-call: setup ## calls: latency in packets, load, overload, faults; "segue bench call" is its first part
 	@$(BIN)/python -m tests.bench.call

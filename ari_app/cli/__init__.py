@@ -13,6 +13,7 @@ from rich.console import Console
 from ari_app.cli.callbacks_app import callbacks_app
 from ari_app.cli.dialplan_app import write_dialplan
 from ari_app.cli.log_app import log_app
+from ari_app.cli.model_app import model_app
 from ari_app.cli.optout_app import optout_app
 from ari_app.cli.prompts_app import prompts_app
 from ari_app.cli.recordings_app import recording_app
@@ -37,6 +38,7 @@ app.add_typer(subject_app, name="subject")
 audit_app = typer.Typer(help="The log: is it what was written?", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(log_app, name="log")
+app.add_typer(model_app, name="model")
 app.add_typer(store_app, name="store")
 app.command("dialplan")(write_dialplan)
 app.add_typer(sms_app, name="sms")
