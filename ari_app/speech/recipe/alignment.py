@@ -18,6 +18,7 @@ from ari_app.speech.recipe.speaking import Speech
 from ari_app.speech.recipe.tongue import Tongue
 
 _PRIOR_WEIGHT = 0.7
+_BLOCK = 50  # utterances that are scored together, which is faster
 Scores = Callable[[NDArray[np.float16]], NDArray[np.float32]]
 
 
@@ -43,15 +44,18 @@ def realigned(
     features = with_edges(speech.features)
     weights = _PRIOR_WEIGHT * np.log(priors)
     labels, words = speech.labels.copy(), speech.words.copy()
-    for number, phones in enumerate(speech.phones):
-        if not phones:
-            continue
-        start, end = int(speech.offsets[number]), int(speech.offsets[number + 1])
-        likely = scores(features[start * 3 : end * 3 + 2 * CONTEXT]) - weights
-        numbers = np.array([tongue.base.index(phone) for phone in phones])
-        path = best_path(likely, numbers)
-        words[start:end] = _words(speech.labels[start:end], speech.words[start:end])[path]
-        labels[start:end] = pdfs(path, phones, tongue)
+    for first in range(0, len(speech.phones), _BLOCK):
+        numbers = range(first, min(first + _BLOCK, len(speech.phones)))
+        begin, stop = int(speech.offsets[first]), int(speech.offsets[numbers.stop])
+        likely = scores(features[begin * 3 : stop * 3 + 2 * CONTEXT]) - weights
+        for number in numbers:
+            phones = speech.phones[number]
+            start, end = int(speech.offsets[number]), int(speech.offsets[number + 1])
+            if phones:
+                order = np.array([tongue.base.index(phone) for phone in phones])
+                path = best_path(likely[start - begin : end - begin], order)
+                words[start:end] = _words(speech.labels[start:end], speech.words[start:end])[path]
+                labels[start:end] = pdfs(path, phones, tongue)
     changed = float(np.mean(labels != speech.labels))
     return replace(speech, labels=labels, words=words), changed
 

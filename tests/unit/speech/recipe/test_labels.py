@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ari_app.speech.recipe.alignment import best_path
+from ari_app.speech.recipe.alignment import best_path, realigned
 from ari_app.speech.recipe.labels import (
     NO_WORD,
     Segment,
@@ -13,8 +13,12 @@ from ari_app.speech.recipe.labels import (
     pronunciations,
     segments,
 )
+from ari_app.speech.recipe.network import CONTEXT
+from ari_app.speech.recipe.speaking import Speech
 from ari_app.speech.recipe.tongue import ENGLISH, HELD_OUT, SILENCE, SPANISH, TONGUES, VARIANTS
 from ari_app.speech.recipe.voices import Phoneme, Said
+
+Scores32 = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 def said(*phonemes: tuple[str, int, int], words: set[int]) -> Said:
@@ -127,3 +131,28 @@ def test_the_best_path_follows_the_scores_and_visits_every_phone() -> None:
         scores[frame, output] = 0
     assert best_path(scores, np.array([0, 1, 2])).tolist() == [0, 0, 1, 2, 2]
     assert best_path(np.zeros((3, 6)), np.array([0, 1, 2])).tolist() == [0, 1, 2]
+
+
+def test_a_realignment_moves_the_borders_where_the_network_hears_them() -> None:
+    n = 2 * ENGLISH.base.index("n")
+    speech = Speech(
+        np.zeros((24, 40), np.float16),
+        np.array([0, 1, n, n + 1, 1, 1, 0, n], np.int16),
+        np.array([-1, -1, 1, 1, -1, -1, -1, 1], np.int16),
+        np.array([0, 4, 6, 8]),
+        (("SIL", "n"), (), ("SIL", "n")),
+        {},
+    )
+
+    def scores(features: np.ndarray[tuple[int, int], np.dtype[np.float16]]) -> Scores32:
+        heard = np.full((8, ENGLISH.pdfs), -9, np.float32)
+        assert len(features) == 24 + 2 * CONTEXT
+        for frame, output in enumerate((0, n, n + 1, n + 1, n, n, 0, n)):
+            heard[frame, output] = 0
+        return heard
+
+    even = np.full(ENGLISH.pdfs, 1 / ENGLISH.pdfs)
+    made, changed = realigned(speech, scores, even, ENGLISH)
+    assert made.labels.tolist() == [0, n, n + 1, n + 1, 1, 1, 0, n]
+    assert made.words.tolist() == [-1, 1, 1, 1, -1, -1, -1, 1]
+    assert changed == pytest.approx(2 / 8)

@@ -30,8 +30,8 @@ def generator(seed: int = 1) -> np.random.Generator:
 def test_the_same_seed_is_the_same_line() -> None:
     line = Line.drawn(generator())
     assert Line.drawn(generator()) == line
-    heard = [over(line, generator(3), speech(), TELEPHONY) for _ in range(2)]
-    assert np.array_equal(*heard)
+    one, two = (over(line, generator(3), speech(), TELEPHONY) for _ in range(2))
+    assert np.array_equal(one, two)
 
 
 def test_every_kind_of_line_is_drawn() -> None:
