@@ -112,6 +112,22 @@ def test_the_old_model_stays_when_the_new_one_is_bad(folder: Path, models: Path)
     assert load_model_facts(models / NAME).has_sums
 
 
+def test_the_old_model_comes_back_when_the_new_one_cannot_take_its_place(
+    folder: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(folder, models, loads, replace=False)
+    rename = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target == models / NAME and self.name == NAME:
+            raise OSError("no space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    refused(folder, models, "no space left on device", replace=True)
+    assert load_model_facts(models / NAME).has_sums
+
+
 def test_half_a_zip_file_is_told(archive: Path, models: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:100_000])
     refused(archive, models, "only half of one")

@@ -109,7 +109,7 @@ def test_a_network_that_was_kept_is_the_same(tmp_path: Path) -> None:
 
 # -- graphs ------------------------------------------------------------------------------------
 
-SMALL = Graph([[Arc(2, 0, 0.5, 1), Arc(1, 3, 0.0, 1)], []], [math.inf, 0.0], 0)
+SMALL = Graph([[Arc(2, 0, 0.5, 1), Arc(1, 3, 0.0, 1), Arc(3, 4, 0, 1)], []], [math.inf, 0.0], 0)
 
 
 def test_a_const_graph_is_header_states_arcs() -> None:
@@ -117,9 +117,10 @@ def test_a_const_graph_is_header_states_arcs() -> None:
     write_const(stream, SMALL)
     octets = stream.getvalue()
     head = struct.pack("<i", 2125659606) + struct.pack("<i", 5) + b"const"
-    head += struct.pack("<i", 8) + b"standard" + struct.pack("<iiQqqq", 2, 0, 1, 0, 2, 2)
-    states = struct.pack("<fIIII", math.inf, 0, 2, 0, 1) + struct.pack("<fIIII", 0.0, 2, 0, 0, 0)
+    head += struct.pack("<i", 8) + b"standard" + struct.pack("<iiQqqq", 2, 0, 1, 0, 2, 3)
+    states = struct.pack("<fIIII", math.inf, 0, 3, 0, 1) + struct.pack("<fIIII", 0.0, 3, 0, 0, 0)
     arcs = struct.pack("<iifi", 1, 3, 0.0, 1) + struct.pack("<iifi", 2, 0, 0.5, 1)
+    arcs += struct.pack("<iifi", 3, 4, 0.0, 1)
     assert octets == head + states + arcs
 
 
@@ -139,6 +140,11 @@ def test_a_look_ahead_graph_says_behind_it_which_words_can_come() -> None:
 def test_numbers_become_spans() -> None:
     assert intervals({5, 1, 2, 3}) == [(1, 4), (5, 6)]
     assert intervals([]) == []
+
+
+def test_transitions_are_numbered_from_one_and_staying_comes_first() -> None:
+    assert transition_ids(TINY)[1] == (1, 2)
+    assert transition_ids(TINY)[3] == (5, 6)
 
 
 def test_a_phone_is_entered_once_and_then_stayed_in() -> None:

@@ -86,6 +86,13 @@ def test_a_sentence_that_is_kept_back_is_in_no_part_of_the_corpus() -> None:
     assert secret not in {*without.train, *without.dev, *without.read}
 
 
+def test_a_sentence_with_a_letter_is_kept_back_however_the_letter_is_written() -> None:
+    rules = read_rules(GRAMMAR.replace("my name is <name>", "my letter is <name> A"))
+    corpus = compose(rules, {"new": ("my letter is bob A",)}, 200, 500)
+    assert "my letter is anna A" in {*corpus.train, *corpus.dev, *corpus.read}
+    assert "my letter is bob A" not in {*corpus.train, *corpus.dev, *corpus.read}
+
+
 def test_a_short_phrase_is_trained_on_though_it_is_also_tested() -> None:
     assert "stop" in compose(read_rules(GRAMMAR), {"new": ("stop",)}, 200, 50).train
 
