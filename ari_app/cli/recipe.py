@@ -79,7 +79,9 @@ def make(
     first: Annotated[
         float, typer.Option(help="Epochs before realignment.")
     ] = Effort().first_epochs,
-    second: Annotated[float, typer.Option(help="Epochs after it.")] = Effort().second_epochs,
+    second: Annotated[
+        float, typer.Option(min=0, help="Epochs after it; 0: quick.")
+    ] = Effort().second_epochs,
     processes: Annotated[int, typer.Option(min=1, help="That speak.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="That train.")] = 2,
 ) -> None:

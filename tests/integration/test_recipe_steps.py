@@ -1,11 +1,14 @@
 """The steps of the recipe that need its extra: the same network in torch and here, a true graph."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ari_app.cli.recipe import ServiceTelephony
+from ari_app.speech.model import load_model_facts
+from ari_app.speech.recipe.building import Effort, build
 from ari_app.speech.recipe.graph import Graph, graphs
 from ari_app.speech.recipe.kaldi import transition_ids
 from ari_app.speech.recipe.labels import Labels
@@ -102,3 +105,31 @@ def test_the_graph_gives_for_the_phones_of_a_word_that_word() -> None:
         alike = {other.word for other in lexicon if other.phones == entry.phones}
         assert given == alike
     assert sorted(made.words) == sorted({entry.word for entry in lexicon})
+
+
+def test_a_training_that_was_stopped_half_way_goes_on_from_there(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra `recipe` is not installed")
+    spoken(2).save(tmp_path)
+    told: list[str] = []
+
+    def run(second: float) -> Network:
+        (tmp_path / "network.npz").unlink(missing_ok=True)
+        effort = Effort(sentences=2000, first_epochs=2, second_epochs=second)
+        build(
+            SPANISH,
+            ServiceTelephony(),
+            tmp_path,
+            tmp_path / "model",
+            effort,
+            processes=1,
+            threads=1,
+            tell=told.append,
+        )
+        return Network.load(tmp_path / "network.npz")
+
+    first = run(0)
+    assert np.array_equal(first.mean, Network.load(tmp_path / "first.npz").mean)
+    again = run(20)
+    assert not np.array_equal(again.layers[0].weights, first.layers[0].weights)
+    assert sum("espeak-ng's own times" in line for line in told) == 1
+    assert "sí" in load_model_facts(tmp_path / "model").words

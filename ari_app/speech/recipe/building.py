@@ -25,7 +25,7 @@ class Effort:
 
     sentences: int = 16_000
     first_epochs: float = 1.2
-    second_epochs: float = 2.0  # after the realignment
+    second_epochs: float = 2.0  # after the realignment; 0 leaves both out: quicker, not as good
 
 
 def build(
@@ -55,7 +55,7 @@ def build(
         ).save(work)
     speech = Speech.load(work)
     if not (work / "network.npz").exists():
-        _train(speech, tongue, effort, threads, tell).save(work / "network.npz")
+        _train(speech, tongue, work / "first.npz", effort, threads, tell).save(work / "network.npz")
     hours = len(speech.labels) * FRAME_MS / 3_600_000
     network = Network.load(work / "network.npz")
     missing = write_model(into, tongue, corpus, speech.heard, network, hours)
@@ -65,7 +65,12 @@ def build(
 
 
 def _train(
-    speech: Speech, tongue: Tongue, effort: Effort, threads: int, tell: Callable[[str], None]
+    speech: Speech,
+    tongue: Tongue,
+    half_way: Path,
+    effort: Effort,
+    threads: int,
+    tell: Callable[[str], None],
 ) -> Network:
     try:
         from ari_app.speech.recipe.alignment import realigned
@@ -79,8 +84,12 @@ def _train(
     def step(now: Progress) -> None:
         tell(f"  step {now.step} of {now.steps}, loss {now.loss:.3f}, right {now.accuracy:.1%}")
 
-    tell("training on espeak-ng's own times")
-    first = train(speech, tongue, effort.first_epochs, threads=threads, step=step)
+    if not half_way.exists():
+        tell("training on espeak-ng's own times")
+        train(speech, tongue, effort.first_epochs, threads=threads, step=step).save(half_way)
+    first = Network.load(half_way)
+    if not effort.second_epochs:
+        return first
     scorer = Scorer(first, tongue)
     speech, changed = realigned(speech, scorer.scores, first.priors, tongue)
     tell(f"training on the network's own times: {changed:.1%} of the labels have changed")

@@ -75,19 +75,43 @@ def test_the_mini_model_is_what_its_readme_says() -> None:
     assert not {"<eps>", "[unk]", "#0", "<s>"} & facts.words
 
 
+def test_the_spanish_mini_model_hears_what_callers_say() -> None:
+    facts = load_model_facts(mini_model_path("es"))
+    assert (facts.rate, facts.dynamic, facts.is_mini) == (8000, True, True)
+    assert {"sí", "no", "cita", "siete", "eñe", "despacio", "eh"} <= facts.words
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_mini_model_is_small_and_says_what_it_is(language: str) -> None:
+    model = mini_model_path(language)
+    assert sum(file.stat().st_size for file in model.rglob("*") if file.is_file()) < 6_000_000
+    readme = " ".join((model / "README").read_text().split())
+    assert "voices only, not people" in readme
+    assert "f4 m4 linda Michael Andy belinda steph3 victor ed klatt3 robert miguel" in readme
+
+
+def test_the_page_of_figures_is_about_the_models_that_ship() -> None:
+    page = (Path(__file__).parents[3] / "docs/models.md").read_text()
+    for language in ("en", "es"):
+        network = (mini_model_path(language) / "am/final.mdl").read_bytes()
+        assert hashlib.sha256(network).hexdigest()[:16] in page, "run `make model-table`"
+
+
 def test_the_mini_model_is_known_under_another_name(model: Path) -> None:
     assert load_model_facts(model).is_mini
 
 
-def test_every_file_of_the_mini_model_that_libvosk_reads_has_a_checksum() -> None:
-    sums = (mini_model_path() / "SHA256SUMS").read_text()
-    listed = {line.split()[1] for line in sums.splitlines()}
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_file_of_a_mini_model_that_libvosk_reads_has_a_checksum(language: str) -> None:
+    model = mini_model_path(language)
+    sums = (model / "SHA256SUMS").read_text()
+    listed = {line.split()[1].lstrip("*").removeprefix("./") for line in sums.splitlines()}
     there = {
-        f"./{path.relative_to(mini_model_path())}"
-        for path in mini_model_path().rglob("*")
+        path.relative_to(model).as_posix()
+        for path in model.rglob("*")
         if path.is_file() and path.name not in ("README", "SHA256SUMS")
     }
-    assert listed == there
+    assert listed - {"README"} == there
 
 
 @pytest.mark.parametrize(
