@@ -42,7 +42,7 @@ was written, the others have not). Unless a row says otherwise: mu-law, no noise
 # What is to be known of the models that ship; they change with them.
 _NOTES = {
     "en": "Made before the recipe knew A-law, lost packets and letters: it cannot spell.",
-    "es": "Made by the quick way (`--second 0`): more training makes it better, in noise above all.",
+    "es": "Made with `--second 1.2`; it is not as good in noise as it could be with more training.",
 }
 _COLUMNS = (
     "| set | sentences | words | wrong words | wrong sentences |\n|---|---:|---:|---:|---:|\n"
