@@ -80,6 +80,16 @@ def row(event: Event) -> tuple[str, str, str]:
             intent = f"{event.intent or 'no intent'} {event.confidence:.2f}"
             did = f"{event.rule}: {'; '.join(event.actions)}"
             return "policy", did, f"{intent}; {event.reason} [{event.bundle}]"
+        case e.LanguageChosen():
+            return "caller", f"language: {event.language}", f"by {event.by} {event.words}".strip()
+        case e.DeliveryChosen():
+            return "caller", f"speech: slower {event.slower}, louder {event.louder}", ""
+        case e.WaitGranted():
+            return "caller", "asked for a moment", f"{event.seconds} s"
+        case e.AnswerHeard():
+            return "caller", f"answered {event.value}", f"{event.question}, {event.kind}"
+        case e.AnswerConfirmed():
+            return "caller", "confirmed the answer", event.question
         case e.ConsentGiven():
             return "caller", f"agreed to {event.purpose}", f"by {event.how}, {event.wording}"
         case e.ConsentRefused():

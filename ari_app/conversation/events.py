@@ -85,13 +85,18 @@ class PromptInterrupted:
 @_event(1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSpoke:
-    """One turn of the caller; words are (text, start s, end s, confidence)."""
+    """One turn of the caller; words are (text, start s, end s, confidence).
+
+    `confidence` is calibrated if there is `evidence`: what it was made of, by name, with the level
+    (`level_db`, dBFS) and the pace (`pace`, words a second) of the turn.
+    """
 
     call: str
     text: str = field(metadata=_WORDS)
     words: tuple[tuple[str, float, float, float], ...] = field(metadata=_WORDS)
     confidence: float
     endpoint_ms: int
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @_event(1)
@@ -158,6 +163,56 @@ class DecisionMade:
     alternatives: tuple[tuple[str, float], ...]
     topic: str | None
     question: str | None
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageChosen:
+    """The conversation goes on in this language (BCP 47).
+
+    `by` is number (the one that was dialled), preference, key, request or words; `words` are those
+    that told it.
+    """
+
+    language: str
+    by: str
+    words: str = field(default="", metadata=_WORDS)
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryChosen:
+    """The caller wants us slower or louder: steps from how we speak to others."""
+
+    slower: int
+    louder: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitGranted:
+    """The caller asked for a moment: silence is no answer for so many seconds more."""
+
+    seconds: int
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerHeard:
+    """A question that expects something was answered; `kind` is one of understanding/answers.py."""
+
+    question: str
+    kind: str
+    value: str = field(metadata=_WORDS)
+    confidence: float
+
+
+@_event(1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerConfirmed:
+    """The person said that the answer was heard right, after it was read back."""
+
+    question: str
 
 
 @_event(1)
@@ -708,6 +763,11 @@ Event = (
     | AudioMissing
     | CallResumed
     | DecisionMade
+    | LanguageChosen
+    | DeliveryChosen
+    | WaitGranted
+    | AnswerHeard
+    | AnswerConfirmed
     | ConsentGiven
     | ConsentRefused
     | ChoiceMade

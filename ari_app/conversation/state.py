@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from ari_app.conversation.events import (
     AgentSpoke,
+    AnswerConfirmed,
+    AnswerHeard,
     AudioMissing,
     CallAnswered,
     CallbackDialled,
@@ -29,6 +31,7 @@ from ari_app.conversation.events import (
     ConsentRefused,
     ConversationOpened,
     DecisionMade,
+    DeliveryChosen,
     DisclosurePlayed,
     Envelope,
     Event,
@@ -41,6 +44,7 @@ from ari_app.conversation.events import (
     HelpAsked,
     IdentityProved,
     KeyPressed,
+    LanguageChosen,
     OptedIn,
     OptedOut,
     OptOutRepeated,
@@ -72,7 +76,10 @@ from ari_app.conversation.events import (
     TextSightLost,
     TextSubmitted,
     Unrecognised,
+    WaitGranted,
 )
+from ari_app.conversation.manner import Manner
+from ari_app.conversation.manner import after as behaved
 from ari_app.conversation.message import NEXT, Fate, MessageState, advance, after_receipt
 from ari_app.conversation.preferences import Preference
 from ari_app.conversation.preferences import after as preferred
@@ -112,6 +119,15 @@ class Recording:
     step: str
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The answer to a question that expects something; `confirmed` once it was read back."""
+
+    kind: str
+    value: str
+    confirmed: bool = False
+
+
 @dataclass(frozen=True)  # no slots: see `_but`
 class Conversation:
     """Everything later decisions may depend on."""
@@ -141,6 +157,11 @@ class Conversation:
     last_intent: str | None = None
     verification: Verification = field(default_factory=Verification)
     preferences: Mapping[str, Preference] = field(default_factory=dict)
+    answers: Mapping[str, Given] = field(default_factory=dict)  # by question
+    answered: str | None = None  # the question of the latest of them
+    slower: int = 0  # steps that the caller asked for
+    louder: int = 0
+    manner: Manner = field(default_factory=Manner)
 
     @property
     def turns_taken(self) -> int:
@@ -185,6 +206,7 @@ def apply(state: Conversation, event: Event) -> Conversation:
         case DisclosurePlayed(call=call):
             return _but(state, disclosed=True, disclosed_on=call)
         case CallerSpoke(text=text, confidence=confidence):
+            state = _but(state, manner=behaved(state.manner, event))
             return _turn(state, Said("voice", text, confidence), silences=0)
         case KeyPressed(key=key):
             return _turn(state, Said("keys", key, 1.0), silences=0)
@@ -203,7 +225,17 @@ def apply(state: Conversation, event: Event) -> Conversation:
                 question=question,
                 last_intent=intent,
                 misses=_misses(state, event),
+                manner=behaved(state.manner, event),
             )
+        case LanguageChosen(language=language):
+            return _but(state, language=language)
+        case DeliveryChosen(slower=slower, louder=louder):
+            return _but(state, slower=slower, louder=louder)
+        case AnswerHeard(question=question, kind=kind, value=value):
+            given = {**state.answers, question: Given(kind, value)}
+            return _but(state, answers=given, answered=question)
+        case AnswerConfirmed(question=question):
+            return _confirmed(state, question)
         case ConsentGiven(purpose=purpose):
             return _but(state, consent={**state.consent, purpose: True})
         case ConsentRefused(purpose=purpose):
@@ -269,7 +301,9 @@ def apply(state: Conversation, event: Event) -> Conversation:
             return _handoff(state, handoff, "acknowledged")
         case HandoffEscalated(handoff=handoff):
             return _handoff(state, handoff, "escalated")
-        case AgentSpoke() | PromptInterrupted() | TextDelayed() | HandoffDelayed():
+        case PromptInterrupted():
+            return _but(state, manner=behaved(state.manner, event))
+        case AgentSpoke() | WaitGranted() | TextDelayed() | HandoffDelayed():
             return state
         case PeopleRung() | PeopleMissed() | CallbackDialled() | CallbackMissed():
             return state
@@ -299,6 +333,13 @@ def _misses(state: Conversation, event: DecisionMade) -> int:
         return state.misses + 1
     # Silence says nothing about what was understood before it.
     return state.misses if event.inputs.get("by") in ("silence", "hearing_lost") else 0
+
+
+def _confirmed(state: Conversation, question: str) -> Conversation:
+    given = state.answers.get(question)
+    if given is None:
+        return state
+    return _but(state, answers={**state.answers, question: replace(given, confirmed=True)})
 
 
 def _handoff(state: Conversation, id: str, step: str) -> Conversation:

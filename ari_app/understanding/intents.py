@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 
-from ari_app.understanding.words import normalise
+from ari_app.understanding.words import plain
 
 # How alike, how likely and how well known the words must be to be about anything of ours.
 # Tuned on the example bundle; tests/unit/understanding holds sentences that were not.
@@ -37,7 +37,7 @@ class Intents:
 
     def __init__(self, examples: Mapping[str, Sequence[str]]) -> None:
         """Train; `examples` has at least two intents with at least one example each."""
-        pairs = [(normalise(e), name) for name, texts in examples.items() for e in texts]
+        pairs = [(plain(e), name) for name, texts in examples.items() for e in texts]
         self._exact = dict(pairs)
         self._words = frozenset(word for text, _ in pairs for word in text.split())
         self._features = FeatureUnion(
@@ -65,12 +65,12 @@ class Intents:
 
     def read(self, text: str) -> Meaning:
         """What the words mean; the same words always mean the same."""
-        plain = normalise(text)
-        if not plain:
+        said = plain(text)
+        if not said:
             return Meaning(None, 0.0)
-        if plain in self._exact:
-            return Meaning(self._exact[plain], 1.0)
-        seen = self._features.transform([plain])
+        if said in self._exact:
+            return Meaning(self._exact[said], 1.0)
+        seen = self._features.transform([said])
         likely = self._linear.predict_proba(seen)[0]
         order = np.argsort(likely)[::-1][:3]
         ranked = tuple((str(self._linear.classes_[i]), round(float(likely[i]), 4)) for i in order)
@@ -78,10 +78,10 @@ class Intents:
         alike = (self._known @ seen.T).toarray()[:, 0] / 2.0
         best, likelihood = ranked[0]
         near = alike[self._labels == best].max(initial=0.0) + _LIKELY * likelihood
-        if near * self._known_share(plain) < _SCOPE:
+        if near * self._known_share(said) < _SCOPE:
             return Meaning(None, 1.0 - likelihood, ranked)
         return Meaning(best, likelihood, ranked)
 
-    def _known_share(self, plain: str) -> float:
-        words = plain.split()
+    def _known_share(self, said: str) -> float:
+        words = said.split()
         return sum(len(w) for w in words if w in self._words) / sum(map(len, words))
