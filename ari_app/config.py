@@ -119,6 +119,11 @@ class Speech(Section):
     model_path: Path | None = Field(
         None, description="folder of a Vosk model, 8 or 16 kHz; unset: the mini model (demo only)"
     )
+    models: dict[Annotated[str, Field(pattern="^[a-z]{2,3}$")], Path] = Field(
+        {},
+        description="folders of models for other languages, such as {es = ...}: each has `workers` "
+        "of its own, and all have one sample rate; without one a language is heard by `model_path`",
+    )
     workers: int = Field(0, ge=0, le=64, description="ASR worker processes; 0: one for each core")
     spare: int = Field(
         0,

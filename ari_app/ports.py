@@ -340,11 +340,30 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """The caller's audio of one turn, as far as it can be measured while it comes."""
+
+    level_db: float  # of the speech, dBFS
+    snr_db: float  # of the speech over the quiet of the line
+    clipped: float = 0.0  # share of samples at full scale
+    lost: float = 0.0  # share of the audio that never came
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """What the recogniser made of one turn of the caller."""
 
     text: str  # lower case, no punctuation; "" if nothing was said
     words: tuple[Word, ...]
+    #: What was heard at the same time by one who listens for what is expected; `[unk]` is a word.
+    guided: tuple[Word, ...] | None = None
+    stable: bool = True  # the last words while it was spoken are those of the result
+    signal: Signal | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is more to judge by than the words."""
+        return self.signal is not None
 
     @property
     def confidence(self) -> float:
@@ -361,7 +380,23 @@ class Utterance:
     def followed_by(self, other: Utterance) -> Utterance:
         """Both, as one turn in two pieces."""
         text = " ".join(part for part in (self.text, other.text) if part)
-        return Utterance(text, (*self.words, *other.words))
+        pieces = [piece for piece in (self, other) if piece.text]
+        guided = [piece.guided for piece in pieces]
+        return Utterance(
+            text,
+            (*self.words, *other.words),
+            # A piece that nobody listened to for what is expected leaves the whole in doubt.
+            guided=tuple(w for words in guided if words for w in words) if all(guided) else None,
+            stable=all(piece.stable for piece in pieces),
+            signal=_louder(self.signal, other.signal),
+        )
+
+
+def _louder(one: Signal | None, other: Signal | None) -> Signal | None:
+    """Of two pieces of a turn, the one with more speech in it tells more of the line."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda signal: signal.snr_db)
 
 
 class Recogniser(Protocol):
@@ -407,6 +442,14 @@ class Returning(Protocol):
 
     async def returned(self) -> None:
         """Return as soon as `open` may succeed; at once if it may now. Safe to cancel."""
+
+
+@runtime_checkable
+class Polyglot(Protocol):
+    """Recognisers of several languages."""
+
+    def in_language(self, language: str) -> Recognisers | None:
+        """Those of another language (its primary subtag); None if there is no model of it."""
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from ari_app.conversation.identity import new_id
 from ari_app.conversation.state import Conversation, apply
 from ari_app.conversation.verification import CODE_DIGITS, Answer, check, make_challenge
 from ari_app.policy.bundle import Bundle, Proofs
+from ari_app.understanding.answers import Kind
 from ari_app.understanding.words import digits
 
 #: What a texted code proves: that the person has the number that we know of them.
@@ -36,7 +37,7 @@ def prove(bundle: Bundle, state: Conversation, given: str, *, key: bytes, now: i
     Words without so many digits are no answer: a person may ask for something else.
     """
     question = bundle.questions.get(state.question or "")
-    code = digits(given)
+    code = digits(given, bundle.language)
     if question is None or not question.code or len(code) != CODE_DIGITS:
         return Proving(state)
     lasts = bundle.proofs.lasts * _MINUTE
@@ -49,7 +50,8 @@ def prove(bundle: Bundle, state: Conversation, given: str, *, key: bytes, now: i
 def collects(bundle: Bundle, state: Conversation) -> int:
     """How many keys make the answer to the open question; 1 where each key is one."""
     question = bundle.questions.get(state.question or "")
-    return CODE_DIGITS if question and question.code else 1
+    expects = question.expects if question else None
+    return expects.count[1] if expects and expects.kind is Kind.DIGITS else 1
 
 
 def level(state: Conversation, now: int) -> int:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ari_app.agent.proving import MASK, Proving, collects, level, prove, text_code
+from ari_app.agent.hearing import Heard as Heard
+from ari_app.agent.hearing import Understood, expected_phrases, understand, weigh
+from ari_app.agent.promises import promise, promise_code
+from ari_app.agent.proving import Proving, collects, level, prove, text_code
+from ari_app.agent.saying import Spoken as Spoken
+from ari_app.agent.saying import speech
+from ari_app.agent.tongues import Tongues
 from ari_app.conversation.events import (
+    AnswerConfirmed,
+    AnswerHeard,
     ChoiceMade,
     ConsentGiven,
     ConsentRefused,
     DecisionMade,
+    DeliveryChosen,
     Event,
     HandoffRecorded,
+    LanguageChosen,
     PreferenceStated,
-    TextPromised,
+    WaitGranted,
 )
 from ari_app.conversation.identity import new_id
-from ari_app.conversation.message import Priority
 from ari_app.conversation.state import Conversation, apply
 from ari_app.handoff.record import make_record
 from ari_app.outbox.overdue import receipt_timer
@@ -27,31 +36,13 @@ from ari_app.policy.bundle import Bundle
 from ari_app.policy.eligibility import may_text
 from ari_app.policy.preferences import good_hours
 from ari_app.policy.rules import Then, decide
-from ari_app.ports import Clock, Effect, Timer
-from ari_app.understanding.intents import Intents, Meaning
-from ari_app.understanding.words import choice
+from ari_app.ports import Clock, Effect, Timer, Utterance
+from ari_app.understanding.answers import Kind
+from ari_app.understanding.commands import SWITCH, Command
+from ari_app.understanding.cues import frustration
+from ari_app.understanding.intents import Intents
 
-#: Written while the person is refusing texts: the one confirmation that they may expect.
-_CONFIRMS_REFUSAL = "despite_refusal"
-_MINUTE = 60 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a channel brought: words, a key, silence, or the loss of hearing."""
-
-    channel: str  # voice, sms
-    by: str  # speech, key, text, silence, hearing_lost, topic (the dialplan knows what it is)
-    text: str = ""
-    confidence: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A prompt to speak."""
-
-    prompt: str
-    text: str
+_STEPS = 1  # that we can be slower, or louder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,7 @@ class Turn:
     profile: str  # how the answer to the question is endpointed
     people: str | None = None  # the reason to give the call to people
     end: bool = False
+    patience: float = 0.0  # seconds of silence more than usual that are no answer
 
 
 class Agent:
@@ -86,7 +78,7 @@ class Agent:
         `code_key` is the secret of texted codes; without one they die with this process.
         """
         self._bundle = bundle
-        self._intents = intents
+        self._tongues = Tongues(bundle, intents)
         self._clock = clock
         self._can_send = can_send
         self._receipt_patience = int(receipt_patience * 1_000_000)
@@ -94,49 +86,92 @@ class Agent:
 
     @property
     def bundle(self) -> Bundle:
-        """The policy in force."""
+        """The policy in force, in its own language."""
         return self._bundle
 
-    def greeting(self) -> tuple[Spoken, Spoken]:
-        """Who is speaking, then the first question."""
-        opening = self._bundle.questions[self._bundle.opening].prompt
-        disclosure = self._bundle.disclosure
+    def speaking(self, tag: str) -> Bundle:
+        """The policy in force in this language, or in its own if it has no other."""
+        return self._tongues.bundle(tag)
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """What decisions by the policy in force name, one in each language."""
+        every = (self._bundle, *self._bundle.translations.values())
+        return frozenset(bundle.hash for bundle in every)
+
+    def first_language(self, did: str, known: Sequence[Event]) -> tuple[LanguageChosen, ...]:
+        """The event that a conversation begins in another language than the bundle's, if any.
+
+        `known` is what is known of the person from before.
+        """
+        preferred = [
+            e.value for e in known if isinstance(e, PreferenceStated) and e.what == "language"
+        ]
+        chosen = self._tongues.at_start(did, preferred[-1] if preferred else None)
+        return () if chosen is None or chosen.language == self._bundle.language else (chosen,)
+
+    def greeting(self, tag: str | None = None) -> tuple[Spoken, ...]:
+        """Who is speaking, how to come to each other language, then the first question."""
+        bundle = self.speaking(tag or self._bundle.language)
+        opening = bundle.questions[bundle.opening].prompt
+        invites = (
+            Spoken("invite", other.render(other.offer.invite), other.language)
+            for other in self._tongues.others(bundle.language)
+            if other.offer.invite
+        )
         return (
-            Spoken(disclosure, self._bundle.prompt(disclosure)),
-            Spoken(opening, self._bundle.prompt(opening)),
+            Spoken(bundle.disclosure, bundle.prompt(bundle.disclosure)),
+            *invites,
+            Spoken(opening, bundle.prompt(opening)),
         )
 
-    def open_question(self) -> DecisionMade:
+    def open_question(self, tag: str | None = None) -> DecisionMade:
         """The event that the first question is open."""
+        bundle = self.speaking(tag or self._bundle.language)
         return DecisionMade(
-            bundle=self._bundle.hash,
+            bundle=bundle.hash,
             rule="greeting",
             reason="every call begins with who is speaking, and a question",
-            actions=(f"ask {self._bundle.opening}",),
+            actions=(f"ask {bundle.opening}",),
             inputs={},
             intent=None,
             confidence=1.0,
             alternatives=(),
             topic=None,
-            question=self._bundle.opening,
+            question=bundle.opening,
         )
+
+    def listen_for(self, state: Conversation) -> tuple[str, ...]:
+        """The phrases that are expected now, beside all that can be said; () for none."""
+        return expected_phrases(self.speaking(state.language), state)
+
+    def weigh(self, state: Conversation, utterance: Utterance) -> Heard:
+        """Which of two results counts at the open question, and how sure it is."""
+        return weigh(self.speaking(state.language), state, utterance, self._clock.now())
 
     def take_turn(self, stream: str, state: Conversation, heard: Heard) -> Turn:
         """Understand and decide; nothing is written, spoken or sent here.
 
         `state` has what was heard folded in already.
         """
-        state = self._still_open(state, heard)
+        switched = self._tongues.in_turn(state, heard)
+        if switched is not None:
+            state = apply(state, switched)
+        bundle = self.speaking(state.language)
+        state = _still_open(bundle, state, heard)
         now = self._clock.now()
-        proving = prove(self._bundle, state, heard.text, key=self._code_key, now=now)
+        proving = prove(bundle, state, heard.text, key=self._code_key, now=now)
         state = proving.state
-        meaning, chosen = self._understand(state, heard)
-        facts = self._facts(state, heard, meaning, chosen) | _known(proving, now)
-        rule = decide(self._bundle.rules, facts)
+        understood = understand(bundle, self._tongues.intents(state.language), state, heard, now)
+        if switched is not None and switched.by != "words":
+            understood = Understood(command=Command(SWITCH, switched.language))
+        meaning = understood.meaning
+        facts = self._facts(bundle, state, heard, understood) | _known(proving, now)
+        rule = decide(bundle.rules, facts)
         then = _about(rule.then, rule.then.topic or state.topic)
-        question = self._question_after(state, then)
+        question = _question_after(bundle, state, then)
         decision = DecisionMade(
-            bundle=self._bundle.hash,
+            bundle=bundle.hash,
             rule=rule.name,
             reason=rule.because,
             actions=then.names(),
@@ -147,26 +182,38 @@ class Agent:
             topic=then.topic or state.topic,
             question=question,
         )
-        events, effects = self._act(stream, proving, heard, then, decision, chosen)
+        events, effects = self._act(stream, bundle, proving, heard, then, decision, understood)
+        before = () if switched is None else (switched,)
         return Turn(
             decision=decision,
-            events=(*proving.events, decision, *events),
+            events=(*before, *proving.events, decision, *events),
             effects=effects,
             timers=tuple(
                 receipt_timer(e.id, stream, e.due + self._receipt_patience)
                 for e in effects
                 if e.kind == "sms"
             ),
-            speech=self._speech(state, then, question),
+            speech=speech(bundle, state, then, question, understood),
             question=question,
-            profile=self._bundle.questions[question].profile if question else "open",
+            profile=bundle.questions[question].profile if question else "open",
             people=then.people,
             end=then.end,
+            patience=float(then.wait or 0.0),
         )
 
     def keys_of_an_answer(self, state: Conversation) -> int:
         """How many keys the caller presses to answer the question that is open."""
-        return collects(self._bundle, state)
+        return collects(self.speaking(state.language), state)
+
+    def digits_expected(self, state: Conversation) -> int:
+        """How many digits are the whole answer to the open question; 0 if that is not known."""
+        bundle = self.speaking(state.language)
+        question = bundle.questions.get(state.question or "")
+        expects = question.expects if question else None
+        if expects is None or expects.kind is not Kind.DIGITS:
+            return 0
+        fewest, most = expects.count
+        return most if fewest == most else 0
 
     def hand_off(
         self, stream: str, state: Conversation, outcome: str, reason: str
@@ -180,39 +227,20 @@ class Agent:
             Effect("handoff", handoff, now, record),
         )
 
-    def _still_open(self, state: Conversation, heard: Heard) -> Conversation:
-        """Without what this bundle does not know (it may have changed) or a voice cannot ask."""
-        question = self._bundle.questions.get(state.question or "")
-        if question and heard.channel == "voice" and question.prompt not in self._bundle.prompts:
-            question = None
-        return replace(
-            state,
-            question=state.question if question else None,
-            topic=state.topic if state.topic in self._bundle.topics else None,
-        )
-
-    def _understand(self, state: Conversation, heard: Heard) -> tuple[Meaning, str | None]:
-        if heard.by == "key":
-            return Meaning(self._bundle.keys.get(heard.text), 1.0), None
-        if heard.by == "topic":
-            return Meaning(heard.text, 1.0), None
-        if heard.by not in ("speech", "text"):
-            return Meaning(None, 0.0), None
-        offered = self._bundle.choices(state.question)
-        return self._intents.read(heard.text), choice(heard.text, frozenset(offered))
-
     def _facts(
-        self, state: Conversation, heard: Heard, meaning: Meaning, chosen: str | None
+        self, bundle: Bundle, state: Conversation, heard: Heard, understood: Understood
     ) -> dict[str, Any]:
         can_text = may_text(state.number, self._can_send()).ok
         consent = {True: "given", False: "refused", None: "unknown"}[state.consent.get("texts")]
+        upset = frustration(state.misses, state.silences, state.manner)
+        answer = understood.answer
         return {
             "channel": heard.channel,
             "by": heard.by,
             # Not rounded: what is just below a threshold must stay there.
             "heard": heard.confidence,
-            "intent": meaning.intent,
-            "sure": meaning.confidence,
+            "intent": understood.meaning.intent,
+            "sure": understood.meaning.confidence,
             "topic": state.topic,
             "question": state.question,
             "misses": state.misses,
@@ -220,35 +248,35 @@ class Agent:
             "can_text": can_text,
             "can_code": can_text and not state.verification.locked,
             "consent": consent,
-            "choice": chosen,
+            "choice": understood.chosen,
             "hearing": state.hearing,
+            "language": bundle.language,
+            "command": understood.command.name if understood.command else None,
+            "answer": None if not answer else "complete" if answer.complete else "incomplete",
+            "frustration": upset.score,
+            "frustration_because": dict(upset.because),
         }
-
-    def _question_after(self, state: Conversation, then: Then) -> str | None:
-        if then.ask == "same":
-            return state.question or self._bundle.opening
-        if then.ask:
-            return then.ask
-        text = then.text or then.code
-        return self._bundle.texts[text].question if text else None
 
     def _act(
         self,
         stream: str,
+        bundle: Bundle,
         proving: Proving,
         heard: Heard,
         then: Then,
         decision: DecisionMade,
-        chosen: str | None,
+        understood: Understood,
     ) -> tuple[tuple[Event, ...], tuple[Effect, ...]]:
         state = proving.state
-        events: list[Event] = []
+        events: list[Event] = [*_said_about_us(state, then)]
         effects: list[Effect] = []
-        value = self._bundle.choices(state.question).get(chosen or "", "")
+        chosen = understood.chosen
+        value = bundle.choices(state.question).get(chosen or "", "")
+        events += _answered(bundle, state, heard, then, understood)
         if then.choose and chosen and state.question:
             events.append(ChoiceMade(question=state.question, choice=chosen, value=value))
         if then.consent:
-            events.append(self._consent(state, heard, then.consent))
+            events.append(_consent(bundle, state, heard, then.consent))
         if then.refuse:
             events.append(ConsentRefused(purpose=then.refuse, channel=heard.channel, how=heard.by))
             effects += self._erase_recordings(state, then.refuse)
@@ -259,14 +287,16 @@ class Agent:
                 PreferenceStated(what=what, value=value_of_it.strip(), at=now, by="person")
             )
         if then.text and state.number:
-            promised, effect = self._promise(state, state.number, then, value)
+            promised, effect = promise(bundle, state, state.number, then, value, self._clock.now())
             events.append(promised)
             effects.append(effect)
         if then.code and state.number:
             texted, code = text_code(
-                self._bundle.proofs, state, key=self._code_key, now=self._clock.now()
+                bundle.proofs, state, key=self._code_key, now=self._clock.now()
             )
-            promised, effect = self._promise_code(state.number, then.code, code)
+            promised, effect = promise_code(
+                bundle, state.number, then.code, code, self._clock.now()
+            )
             events += [texted, promised]
             effects.append(effect)
         outcome = "to people" if then.people else then.handoff
@@ -281,16 +311,6 @@ class Agent:
             effects.append(effect)
         return tuple(events), tuple(effects)
 
-    def _consent(self, state: Conversation, heard: Heard, purpose: str) -> ConsentGiven:
-        asked = self._bundle.questions[state.question].prompt if state.question else ""
-        return ConsentGiven(
-            purpose=purpose,
-            channel=heard.channel,
-            how=heard.by,
-            confidence=heard.confidence,
-            wording=f"{self._bundle.hash}/{asked}",
-        )
-
     def _erase_recordings(self, state: Conversation, refused: str) -> list[Effect]:
         """Whoever takes consent to recording back takes back what was recorded."""
         if refused != self._bundle.recording.purpose:
@@ -302,73 +322,69 @@ class Agent:
             if known.step != "erased"
         ]
 
-    def _promise(
-        self, state: Conversation, number: str, then: Then, value: str
-    ) -> tuple[TextPromised, Effect]:
-        assert then.text is not None
-        body = self._bundle.text(then.text, choice=value)
-        more: dict[str, object] = {}
-        if then.refuse and state.consent.get(then.refuse) is not False:
-            more[_CONFIRMS_REFUSAL] = True
-        return self._promised(then.text, number, body, body, more)
 
-    def _promise_code(self, number: str, template: str, code: str) -> tuple[TextPromised, Effect]:
-        """The code is in what is sent, and in nothing that stays."""
-        masked, body = (self._bundle.text(template, code=c) for c in (MASK, code))
-        minutes = self._bundle.texts[template].valid or self._bundle.proofs.code_lasts
-        return self._promised(template, number, masked, body, {}, minutes=minutes, urgent=True)
+def _still_open(bundle: Bundle, state: Conversation, heard: Heard) -> Conversation:
+    """Without what this bundle does not know (it may have changed) or a voice cannot ask."""
+    question = bundle.questions.get(state.question or "")
+    if question and heard.channel == "voice" and question.prompt not in bundle.prompts:
+        question = None
+    return replace(
+        state,
+        question=state.question if question else None,
+        topic=state.topic if state.topic in bundle.topics else None,
+    )
 
-    def _promised(
-        self,
-        template: str,
-        number: str,
-        shown: str,
-        body: str,
-        more: dict[str, object],
-        *,
-        minutes: int | None = None,
-        urgent: bool = False,
-    ) -> tuple[TextPromised, Effect]:
-        """The event has the body that may be `shown`, the effect the one that is sent."""
-        now, text = self._clock.now(), self._bundle.texts[template]
-        message = new_id("msg", now, os.urandom(10))
-        minutes = minutes or text.valid
-        until = now + minutes * _MINUTE if minutes else None
-        priority = Priority.URGENT if urgent else text.priority
-        payload: dict[str, object] = {"to": number, "body": body, **more}
-        if text.purpose != "transactional":
-            payload["purpose"] = text.purpose
-        promised = TextPromised(
-            message=message,
-            template=template,
-            to=number,
-            body=shown,
-            message_class=text.message_class.value,
-            priority=priority.name.lower(),
-            valid_until=until,
-        )
-        effect = Effect(
-            "sms",
-            message,
-            now,
-            payload,
-            message_class=text.message_class,
-            priority=priority,
-            until=until,
-        )
-        return promised, effect
 
-    def _speech(self, state: Conversation, then: Then, question: str | None) -> tuple[Spoken, ...]:
-        # A question that is asked again after a miss or a silence is asked in other words.
-        again = state.misses + state.silences + then.miss if then.ask == "same" else 0
-        said = [
-            Spoken(p, self._bundle.prompt(p, max(state.misses, state.silences - 1, 0)))
-            for p in then.say
-        ]
-        asked = self._bundle.questions[question].prompt if then.ask and question else ""
-        if asked in self._bundle.prompts:
-            said.append(Spoken(asked, self._bundle.prompt(asked, again)))
-        return tuple(said)
+def _question_after(bundle: Bundle, state: Conversation, then: Then) -> str | None:
+    if then.ask == "same" or (then.wait and not then.ask):
+        return state.question or bundle.opening
+    if then.ask:
+        return then.ask
+    text = then.text or then.code
+    return bundle.texts[text].question if text else None
+
+
+def _consent(bundle: Bundle, state: Conversation, heard: Heard, purpose: str) -> ConsentGiven:
+    asked = bundle.questions[state.question].prompt if state.question else ""
+    return ConsentGiven(
+        purpose=purpose,
+        channel=heard.channel,
+        how=heard.by,
+        confidence=heard.confidence,
+        wording=f"{bundle.hash}/{asked}",
+    )
+
+
+def _said_about_us(state: Conversation, then: Then) -> tuple[Event, ...]:
+    """How the caller wants to be spoken to."""
+    found: list[Event] = []
+    if then.slower or then.louder:
+        slower, louder = state.slower + then.slower, state.louder + then.louder
+        found.append(DeliveryChosen(slower=min(slower, _STEPS), louder=min(louder, _STEPS)))
+    if then.wait:
+        found.append(WaitGranted(seconds=int(then.wait)))
+    return tuple(found)
+
+
+def _answered(
+    bundle: Bundle, state: Conversation, heard: Heard, then: Then, understood: Understood
+) -> tuple[Event, ...]:
+    """The answer that a rule takes, or takes for confirmed. What proves somebody is in no log."""
+    if then.confirm and state.answered:
+        return (AnswerConfirmed(question=state.answered),)
+    answer = understood.answer
+    if not then.take or answer is None or not state.question:
+        return ()
+    if bundle.questions[state.question].code:
+        return ()
+    return (
+        AnswerHeard(
+            question=state.question,
+            kind=answer.kind.value,
+            value=answer.value,
+            confidence=round(heard.confidence, 4),
+        ),
+    )
 
 
 def _known(proving: Proving, now: int) -> dict[str, Any]:

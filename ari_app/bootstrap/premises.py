@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import hmac
 import os
@@ -40,16 +41,34 @@ EXAMPLE_BUNDLE = Path(__file__).parent.parent / "policy" / "bundles" / "harbour-
 
 
 def load_bundle(settings: Settings) -> Bundle:
-    """The policy bundle that the settings name; BundleError or SettingsError."""
+    """The policy bundle that the settings name; BundleError or SettingsError.
+
+    Its words in other languages are beside it: `clinic_es.yaml` beside `clinic.yaml`.
+    """
     path = settings.policy.bundle or EXAMPLE_BUNDLE
+    others = sorted(path.parent.glob(f"{glob.escape(path.stem)}_*{path.suffix}"))
     try:
-        text = path.read_text(encoding="utf-8")
+        text, *translations = [p.read_text(encoding="utf-8") for p in (path, *others)]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"[policy] bundle: cannot read {path}: {error}") from None
     try:
-        return read_bundle(text, MessageClass(settings.sms.message_class))
+        usual = MessageClass(settings.sms.message_class)
+        return read_bundle(text, usual, translations=translations)
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from None
+
+
+def load_models(settings: Settings) -> dict[str, ModelFacts]:
+    """The models of other languages, by primary subtag; ModelUnavailable or SettingsError."""
+    rate = load_model(settings).rate if settings.speech.models else 0
+    found = {tag: load_model_facts(path) for tag, path in settings.speech.models.items()}
+    for tag, facts in found.items():
+        if facts.rate != rate:
+            raise SettingsError(
+                f"[speech] models.{tag}: {facts.rate} Hz beside a model of {rate} Hz: a call that "
+                "changes its language keeps its line, so use models of one rate"
+            )
+    return found
 
 
 def load_model(settings: Settings) -> ModelFacts:

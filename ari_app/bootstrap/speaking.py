@@ -59,11 +59,12 @@ def voice(
         cache=PromptCache(folder, chosen.cache_size << 20) if folder else None,
         lexicons=_lexicons(settings),
     )
-    if not speaking.speaks(bundle.language):
-        raise BundleError(
-            f"the bundle's language is {bundle.language!r}, which no voice speaks: correct "
-            "`language`, or name an espeak-ng voice in [voice] voice"
-        )
+    for each in (bundle, *bundle.translations.values()):
+        if not speaking.speaks(each.language):
+            raise BundleError(
+                f"the bundle's language is {each.language!r}, which no voice speaks: correct "
+                "`language`, or name an espeak-ng voice in [voice] voice"
+            )
     return speaking
 
 
@@ -84,11 +85,11 @@ def recordings(settings: Settings) -> Recordings:
 
 def wordings(bundle: Bundle) -> list[Wording]:
     """Everything that is said to all callers alike."""
-    spoken = [
-        Wording(text, bundle.language, prompt, number) for prompt, number, text in bundle.wordings()
-    ]
-    waiting = Wording(one_moment(bundle), bundle.language, "one_moment")
-    return list(dict.fromkeys([*spoken, waiting] if waiting.text else spoken))
+    found: list[Wording] = []
+    for each in (bundle, *bundle.translations.values()):
+        said = [*each.wordings(), ("one_moment", 1, one_moment(each))]
+        found += [Wording(text, each.language, name, n) for name, n, text in said if text]
+    return list(dict.fromkeys(found))
 
 
 async def prepared(voice: PromptVoice, bundle: Bundle) -> list[Ready]:
@@ -113,8 +114,9 @@ async def prepared(voice: PromptVoice, bundle: Bundle) -> list[Ready]:
 async def comfort(voice: PromptVoice, bundle: Bundle, after: float) -> Comfort:
     """What callers hear who wait; without a voice for its words, the tone."""
     words = {}
-    with contextlib.suppress(VoiceUnavailable):  # then the tone
-        words[bundle.language] = await voice.speak(one_moment(bundle), bundle.language)
+    for each in (bundle, *bundle.translations.values()):
+        with contextlib.suppress(VoiceUnavailable):  # then the tone
+            words[each.language] = await voice.speak(one_moment(each), each.language)
     return Comfort(after, ulaw_encode(soft_tone()), words)
 
 

@@ -84,6 +84,7 @@ class Dialogue(Generic[S]):
 
     def __init__(self, no_input: float) -> None:
         self._no_input = no_input
+        self._patience = 0.0
         self._segments: list[tuple[S, bool]] = []
         self._leave = False
         self._first = False  # whether nothing of the prompt was played yet
@@ -95,8 +96,19 @@ class Dialogue(Generic[S]):
         self._deadline: float | None = None
         self.phase = Phase.THINKING
 
-    def say(self, segments: Sequence[tuple[S, bool]], now: float, *, leave: bool) -> list[Step[S]]:
-        """Speak these (segment, interruptible) in order, then listen, or leave."""
+    def say(
+        self,
+        segments: Sequence[tuple[S, bool]],
+        now: float,
+        *,
+        leave: bool,
+        patience: float = 0.0,
+    ) -> list[Step[S]]:
+        """Speak these (segment, interruptible) in order, then listen, or leave.
+
+        Silence is no answer for `patience` seconds more than usual.
+        """
+        self._patience = patience
         stopped = self._stopped() if self.phase is Phase.PAUSED else []
         self._segments = list(segments)
         self._leave, self._first = leave, True
@@ -157,7 +169,7 @@ class Dialogue(Generic[S]):
         self.phase = Phase.LISTENING
         self._words = False
         if self._deadline is None:
-            self._deadline = now + self._no_input
+            self._deadline = now + self._no_input + self._patience
         return []
 
     def key(self) -> list[Stop[S]]:
@@ -248,7 +260,7 @@ class Dialogue(Generic[S]):
             self.phase = Phase.OVER
             return [Signal.LEAVE]
         self.phase = Phase.LISTENING
-        self._deadline = now + self._no_input
+        self._deadline = now + self._no_input + self._patience
         if self._ended:
             self.phase = Phase.THINKING
             return [Signal.LISTEN, Signal.TAKE_WORDS]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ari_app.errors import AsrLost
-from ari_app.ports import Recogniser, Recognisers, Returning, Utterance
+from ari_app.ports import Expecting, Polyglot, Recogniser, Recognisers, Returning, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ class Ear:
         self._on_words = on_words
         self._on_lost = on_lost
         self._on_back = on_back
+        self._every = recognisers  # of all languages
+        self._language = ""
+        self._phrases: tuple[str, ...] = ()
         self._recogniser: Recogniser | None = None
         self._opened = 0  # how many; the words of one before the latest count no more
         self._opening = False
@@ -53,6 +56,19 @@ class Ear:
             return True
         self._search(None)
         return False
+
+    async def expect(self, language: str, phrases: Sequence[str]) -> None:
+        """Hear this language from now on, and beside all else these phrases; () for none.
+
+        Another language takes another recogniser, if there is a model of it; the same is kept.
+        """
+        self._phrases = tuple(phrases)
+        wanted = self._of(language)
+        if language != self._language:
+            self._language = language
+            if wanted is not self._recognisers:
+                await self._change(wanted)
+        self._tell()
 
     def feed(self, pcm: bytes) -> None:
         """Audio of the caller at the model's rate; never blocks."""
@@ -74,6 +90,24 @@ class Ear:
         if recogniser is not None:
             await recogniser.aclose()
 
+    def _of(self, language: str) -> Recognisers:
+        other = self._every.in_language(language) if isinstance(self._every, Polyglot) else None
+        return other or self._every
+
+    async def _change(self, wanted: Recognisers) -> None:
+        before, self._recognisers = self._recogniser, wanted
+        if before is None:
+            return  # the search that goes on finds one of the new language
+        self._recogniser = None
+        await before.aclose()
+        if not await self._open():
+            self._on_lost()
+            self._search(None)
+
+    def _tell(self) -> None:
+        if isinstance(self._recogniser, Expecting):
+            self._recogniser.expect(self._phrases)
+
     async def _open(self) -> bool:
         self._opened += 1
         number, self._opening = self._opened, True
@@ -88,6 +122,7 @@ class Ear:
             await recogniser.aclose()
             return False
         self._recogniser, self._opening = recogniser, False
+        self._tell()
         return True
 
     def _words(self, number: int, text: str) -> None:

@@ -10,7 +10,7 @@ from ari_app.calls.comfort import Waiting
 from ari_app.calls.dialogue import Dialogue, Pause, Phase, Play, Resume, Signal, Step, Stop
 from ari_app.calls.instruments import Instruments
 from ari_app.conversation.events import DisclosurePlayed, Event, PromptInterrupted
-from ari_app.ports import Line
+from ari_app.ports import AS_USUAL, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Segment:
 
     spoken: Spoken
     audio: bytes
+    language: str
     disclosure: bool = False
 
 
@@ -43,20 +44,24 @@ class Mouth:
         self.dialogue: Dialogue[Segment] = Dialogue(tools.no_input)
         self.line: Line | None = None  # where it is played, once there is one
         self.playing: Segment | None = None
+        self.delivery = AS_USUAL
         self._waiting = Waiting(tools.comfort.after)
         self._language = ""  # of what was made last
         self._begun = False  # whether anything has been said
 
     async def segment(self, spoken: Spoken, language: str, *, disclosure: bool = False) -> Segment:
         """The prompt with its audio; VoiceUnavailable."""
-        audio = await self._tools.voice.speak(spoken.text, language)
+        language = spoken.language or language
+        audio = await self._tools.voice.speak(spoken.text, language, self.delivery)
         self._language = language
-        return Segment(spoken, audio, disclosure)
+        return Segment(spoken, audio, language, disclosure)
 
-    def say(self, segments: Sequence[tuple[Segment, bool]], *, leave: bool) -> None:
-        """Speak these (segment, interruptible), then listen, or leave."""
+    def say(
+        self, segments: Sequence[tuple[Segment, bool]], *, leave: bool, patience: float = 0.0
+    ) -> None:
+        """Speak these (segment, interruptible), then listen, or leave; see `Dialogue.say`."""
         now = self._tools.clock.monotonic()
-        self.follow(self.dialogue.say(segments, now, leave=leave))
+        self.follow(self.dialogue.say(segments, now, leave=leave, patience=patience))
 
     def follow(self, steps: Sequence[Step[Segment]]) -> None:
         """Do these steps of the dialogue."""
@@ -108,7 +113,7 @@ class Mouth:
         """The line has sent all of what it played."""
         segment, self.playing = self.playing, None
         if segment is not None and segment.disclosure:
-            wording = self._tools.agent.bundle.hash
+            wording = self._tools.agent.speaking(segment.language).hash
             prompt = segment.spoken.prompt
             self._tell(DisclosurePlayed(call=self._call, prompt=prompt, wording=wording))
         self.follow(self.dialogue.segment_ended(at))

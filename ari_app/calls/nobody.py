@@ -123,7 +123,8 @@ class Nobody:
             pass
 
     async def _say(self, prompt: str) -> None:
-        spoken = Spoken(prompt, self._tools.agent.bundle.prompt(prompt))
-        audio = await self._tools.voice.speak(spoken.text, self._journal.state.language)
+        language = self._journal.state.language
+        spoken = Spoken(prompt, self._tools.agent.speaking(language).prompt(prompt))
+        audio = await self._tools.voice.speak(spoken.text, language)
         self._line.play(audio)
         await self._journal.append([AgentSpoke(call=self._call, prompt=prompt, text=spoken.text)])

@@ -117,10 +117,10 @@ class People:
             self._line.play(self._tools.hold)
 
     async def _begin_comfort(self) -> None:
-        prompt, bundle = self._reach.waiting, self._tools.agent.bundle
+        prompt, language = self._reach.waiting, self._journal.state.language
         if prompt is not None:
-            language = self._journal.state.language
-            self._waiting = await self._tools.voice.speak(bundle.prompt(prompt), language)
+            text = self._tools.agent.speaking(language).prompt(prompt)
+            self._waiting = await self._tools.voice.speak(text, language)
         self._say_at = self._now + self._reach.every
         self._comforting = True
         self._comfort(self._now)
@@ -233,7 +233,8 @@ class People:
             reason=self._reason,
             slots=", ".join(state.choices.values()),
         )
-        audio = await self._tools.voice.speak(text, state.language)
+        # The person speaks our language, whatever the caller's is.
+        audio = await self._tools.voice.speak(text, bundle.language)
         if self._whisper is None:
             leg = Leg(self.phone, f"ag-{self.phone}", self._tools)
             self._whisper = _Whisper(leg, lambda: self._tell(Sign.WHISPERED))

@@ -98,7 +98,7 @@ class Return:
         return await self._miss(Outcome.SILENT)
 
     async def _disclose(self, line: Line, next: Next) -> None:
-        bundle, call = self._tools.agent.bundle, self._attempt.call
+        bundle, call = self._tools.agent.speaking(self._journal.state.language), self._attempt.call
         await self._say(line, bundle.disclosure)
         while await next() is not Sign.SPOKEN:
             pass
@@ -121,7 +121,7 @@ class Return:
                     pass
 
     async def _say(self, line: Line, prompt: str) -> None:
-        text = self._tools.agent.bundle.prompt(prompt)
+        text = self._tools.agent.speaking(self._journal.state.language).prompt(prompt)
         line.play(await self._tools.voice.speak(text, self._journal.state.language))
         spoke = AgentSpoke(call=self._attempt.call, prompt=prompt, text=text)
         await self._journal.append([spoke])
@@ -136,7 +136,10 @@ class Return:
 
     def about(self) -> tuple[Spoken, ...]:
         """What they wanted to be called about, if we know, and the policy has words for it."""
-        bundle, topic = self._tools.agent.bundle, self._journal.state.topic
+        bundle, topic = (
+            self._tools.agent.speaking(self._journal.state.language),
+            self._journal.state.topic,
+        )
         prompt = bundle.callbacks.about
         if prompt is None or topic is None:
             return ()

@@ -238,6 +238,7 @@ class CallSession:
                 ),
                 CallReceived(call=self.id, channel=self.channel, did=self._incoming.did),
                 *brought,
+                *self._tools.agent.first_language(self._incoming.did, brought),
             ],
             subject=subject,
             held=True,

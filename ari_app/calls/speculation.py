@@ -43,7 +43,12 @@ class Speculation:
             return
         self.drop()
         spoke = CallerSpoke(
-            call="", text=heard.text, words=(), confidence=round(heard.confidence, 4), endpoint_ms=0
+            call="",
+            text=heard.text,
+            words=(),
+            confidence=round(heard.confidence, 4),
+            endpoint_ms=0,
+            evidence=dict(heard.evidence),
         )
         after = replace(apply(state, spoke), sequence=state.sequence + 1)
         turn = self._agent.take_turn(stream, after, heard)
@@ -56,7 +61,7 @@ class Speculation:
         if (
             thought is None
             or (thought.sequence, thought.heard) != (state.sequence, heard)
-            or thought.turn.decision.bundle != self._agent.bundle.hash
+            or thought.turn.decision.bundle not in self._agent.hashes
         ):
             self.drop()
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ari_app.agent.turn import Heard, Spoken, Turn
 from ari_app.calls.adoption import asked_again, open_question
@@ -26,7 +27,7 @@ from ari_app.conversation.events import (
     KeyPressed,
 )
 from ari_app.errors import AsrLost, Conflict
-from ari_app.ports import Exit, Expectation, TurnDetector, TurnSign, Utterance, failpoint
+from ari_app.ports import Delivery, Exit, Expectation, TurnDetector, TurnSign, Utterance, failpoint
 from ari_app.understanding.completeness import is_back_channel
 from ari_app.understanding.words import normalise
 
@@ -60,8 +61,7 @@ class Talk:
         self._dialogue = mouth.dialogue
         self._ear = ear
         self._pieces = Pieces(ear, self._piece)
-        examples = tools.agent.bundle.intents.values()
-        self._phrases = frozenset(normalise(e) for texts in examples for e in texts)
+        self._phrases: dict[str, frozenset[str]] = {}  # whole answers, by language
         self._speculation = Speculation(tools.agent, self._prepare, tools.meter)
         self._agreed: deque[Utterance] = deque()  # what was said, and is no turn
         self._unsaid: tuple[Spoken, ...] = ()  # a prompt that waits until the caller is quiet
@@ -70,6 +70,7 @@ class Talk:
         self._speech_ended: float | None = None
         self._keys_explained = False
         self._digits = ""  # keys of an answer that has several
+        self._packets = (0, 0)  # of the caller's audio: lost and received, up to the last turn
         self.exit: Exit | None = None  # how the call ends, once that is decided
         self.reason = ""
 
@@ -86,18 +87,18 @@ class Talk:
         """
         agent, language = self._tools.agent, self._journal.state.language
         known = topic in agent.bundle.intents
-        opening = [] if known else [agent.open_question()]
+        opening = [] if known else [agent.open_question(language)]
         await self._journal.append([*events, *opening])
         failpoint("call.after_answered")
-        disclosure, question = agent.greeting()
+        disclosure, *others = agent.greeting(language)
         first = await self._mouth.segment(disclosure, language, disclosure=True)
         if known:
             await self._decide(Heard("voice", "topic", topic), before=first)
             return
-        asked = await self._mouth.segment(question, language)
-        bundle = self._tools.agent.bundle
-        self._expect(bundle.questions[bundle.opening].profile)
-        self._mouth.say([(first, False), (asked, True)], leave=False)
+        asked = [(await self._mouth.segment(s, language), True) for s in others]
+        bundle = agent.speaking(language)
+        await self._expect(bundle.questions[bundle.opening].profile)
+        self._mouth.say([(first, False), *asked], leave=False)
 
     async def say_goodbye(self, exit: Exit, reason: str, say: Sequence[Spoken]) -> None:
         """Say this, and let the call end so."""
@@ -111,15 +112,16 @@ class Talk:
 
         `before` it something else is said than that we are sorry.
         """
-        bundle, state = self._tools.agent.bundle, self._journal.state
+        state = self._journal.state
+        bundle = self._tools.agent.speaking(state.language)
         if open_question(bundle, state) is None:
-            await self._journal.append([self._tools.agent.open_question()])
+            await self._journal.append([self._tools.agent.open_question(state.language)])
         if not self._hearing:
             await self.explain_keys()
             return
         spoken = asked_again(bundle, self._journal.state, before)
         question = bundle.questions[self._journal.state.question or bundle.opening]
-        self._expect(question.profile)
+        await self._expect(question.profile)
         segments = [(await self._mouth.segment(s, state.language), True) for s in spoken]
         self._mouth.say(segments, leave=False)
         await self._journal.append(
@@ -181,8 +183,9 @@ class Talk:
         else:
             self._mouth.follow(self._dialogue.words(now))
         if so_far.text and self._dialogue.phase is Phase.LISTENING:
-            heard = Heard("voice", "speech", so_far.text, so_far.confidence)
-            self._speculation.think(self._journal.stream, self._journal.state, heard)
+            heard = self._weigh(so_far)
+            if heard.text:
+                self._speculation.think(self._journal.stream, self._journal.state, heard)
 
     def _is_agreement(self, text: str) -> bool:
         """Whether the caller only says that they follow what is being explained."""
@@ -201,14 +204,14 @@ class Talk:
                     await self._journal.append([CallerSilent(call=self._call)])
                     await self._decide(Heard("voice", "silence"))
             case Signal.AGREED:
-                await self._keep(self._agreed.popleft())
+                await self._keep(self._weigh(self._agreed.popleft()))
             case Signal.BEGUN:
                 await self._write_spoken(self._unsaid)
             case Signal():
                 pass
             case HearingLost() | AudioMissing():
                 self._mouth.follow(self._dialogue.deaf(self._tools.clock.monotonic()))
-                await self._keep(self._pieces.drop())
+                await self._keep(self._weigh(self._pieces.drop()))
                 await self._journal.append([signal])
                 if isinstance(signal, AudioMissing):
                     self.no_audio_until = self._tools.clock.monotonic() + _NO_AUDIO
@@ -231,7 +234,7 @@ class Talk:
         wanted = self._tools.agent.keys_of_an_answer(self._journal.state)
         if wanted == 1 or (not self._digits and not key.isdecimal()):
             stopped = self._mouth.interrupt(self._dialogue.key())
-            await self._keep(self._pieces.drop())
+            await self._keep(self._weigh(self._pieces.drop()))
             await self._journal.append([*stopped, KeyPressed(call=self._call, key=key)])
             self._speech_ended = self._tools.clock.monotonic()
             await self._decide(Heard("voice", "key", key))
@@ -258,33 +261,51 @@ class Talk:
             utterance = await self._pieces.take()
         except AsrLost:
             return  # on_lost has queued what follows
-        if not utterance.text:
+        heard = self._weigh(utterance)
+        if not heard.text:
             self._mouth.follow(self._dialogue.nothing_said(self._tools.clock.monotonic()))
             return
-        await self._keep(utterance)
+        await self._keep(heard)
         if turn:
             self._digits = ""  # they say it instead
-            await self._decide(Heard("voice", "speech", utterance.text, utterance.confidence))
+            await self._decide(heard)
 
-    async def _keep(self, utterance: Utterance) -> None:
+    async def _keep(self, heard: Heard) -> None:
         """Words are a fact, whatever follows from them."""
-        if not utterance.text:
+        self._packets = self._counts()
+        if not heard.text:
             return
         now = self._tools.clock.monotonic()
         ended = self._speech_ended or now
         self._tools.meter.observe("segue_endpointing_delay_seconds", now - ended)
-        self._tools.meter.observe("segue_asr_confidence", utterance.confidence)
+        self._tools.meter.observe("segue_asr_confidence", heard.confidence)
         await self._journal.append(
             [
                 CallerSpoke(
                     call=self._call,
-                    text=utterance.text,
-                    words=tuple((w.text, w.start, w.end, w.confidence) for w in utterance.words),
-                    confidence=round(utterance.confidence, 4),
+                    text=heard.text,
+                    words=tuple((w.text, w.start, w.end, w.confidence) for w in heard.words),
+                    confidence=round(heard.confidence, 4),
                     endpoint_ms=round((now - ended) * 1000),
+                    evidence=dict(heard.evidence),
                 )
             ]
         )
+
+    def _weigh(self, utterance: Utterance) -> Heard:
+        """What counts of it, and how sure it is; how much never came is the line's to tell."""
+        if utterance.signal is not None and self._mouth.line is not None:
+            lost, received = (
+                max(n - b, 0) for n, b in zip(self._counts(), self._packets, strict=True)
+            )
+            # Not too exactly: what was thought ahead of the end of the turn is to hold after it.
+            share = round(lost / (lost + received), 2) if lost else 0.0
+            utterance = replace(utterance, signal=replace(utterance.signal, lost=share))
+        return self._tools.agent.weigh(self._journal.state, utterance)
+
+    def _counts(self) -> tuple[int, int]:
+        counts = self._mouth.line.statistics() if self._mouth.line else {}
+        return counts.get("lost", 0), counts.get("received", 0)
 
     # -- what follows ---------------------------------------------------------------------------
 
@@ -311,12 +332,14 @@ class Talk:
         if leave:
             self.exit = Exit.HANDOFF if turn.people else Exit.DONE
             self.reason = turn.people or turn.decision.rule
-        language = self._journal.state.language
+        state = self._journal.state
+        language = state.language
+        self._mouth.delivery = Delivery(pace=-state.slower, gain=state.louder)
         segments = [(await self._mouth.segment(s, language), True) for s in turn.speech]
-        self._expect(turn.profile)
+        await self._expect(turn.profile)
         self._unsaid = turn.speech
         first = [] if before is None else [(before, False)]
-        self._mouth.say([*first, *segments], leave=leave)
+        self._mouth.say([*first, *segments], leave=leave, patience=turn.patience)
         if self._mouth.playing is not None:
             await self._write_spoken(turn.speech)
 
@@ -342,13 +365,22 @@ class Talk:
     async def _prepare(self, spoken: Spoken) -> object:
         return await self._mouth.segment(spoken, self._journal.state.language)
 
-    def _expect(self, profile: str) -> None:
-        """What the question that is open now wants to hear."""
+    async def _expect(self, profile: str) -> None:
+        """What the question that is open now wants to hear, in the language of now."""
         agent, state = self._tools.agent, self._journal.state
-        count = agent.keys_of_an_answer(state) if profile == "digits" else 1
         self._detector.expect(
-            Expectation(profile, count if count > 1 else 0, self._phrases, state.language)
+            Expectation(
+                profile, agent.digits_expected(state), self._whole(state.language), state.language
+            )
         )
+        await self._ear.expect(state.language, agent.listen_for(state))
+
+    def _whole(self, language: str) -> frozenset[str]:
+        """Whole answers to any question: what the policy has examples of."""
+        if language not in self._phrases:
+            examples = self._tools.agent.speaking(language).intents.values()
+            self._phrases[language] = frozenset(normalise(e) for texts in examples for e in texts)
+        return self._phrases[language]
 
     async def aclose(self) -> None:
         """Wait for nothing any more."""

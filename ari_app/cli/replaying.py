@@ -82,7 +82,8 @@ class Replay:
     def __init__(self, lens: Lens, bundle: Bundle) -> None:
         """`lens` reveals: a state that is masked would be another one."""
         self._lens = lens
-        self._bundle = bundle
+        every = (bundle, *bundle.translations.values())
+        self._bundles = {each.hash: each for each in every}
         self.found = Replayed()
 
     def stream(self, stream: str, events: Sequence[Stored], head: int | None) -> Conversation:
@@ -173,10 +174,11 @@ class Replay:
     def _decide_again(self, one: Envelope, decision: DecisionMade) -> None:
         found = self.found
         found.decisions += 1
-        if decision.bundle != self._bundle.hash:
+        bundle = self._bundles.get(decision.bundle)
+        if bundle is None:
             found.other_bundles[decision.bundle] += 1
             return
-        again = decided_again(self._bundle, decision)
+        again = decided_again(bundle, decision)
         if again is None:
             found.unknowable += 1
             return
@@ -227,7 +229,7 @@ def about(then: Then, topic: str | None) -> Then:
 
 
 def _question(bundle: Bundle, then: Then, before: str | None) -> str | None:
-    if then.ask == "same":
+    if then.ask == "same" or (then.wait and not then.ask):
         return before or bundle.opening
     if then.ask:
         return then.ask

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ari_app.bootstrap import sending, speaking
-from ari_app.bootstrap.premises import load_bundle, load_model
+from ari_app.bootstrap.premises import load_bundle, load_model, load_models
 from ari_app.bootstrap.texting import contracts
 from ari_app.cli.prompts import findings
 from ari_app.config import Settings, load, read_secret
@@ -31,6 +31,8 @@ def check(config: Path | None) -> None:
         ),
     }
     screen.print(f"policy   {bundle.name} {bundle.hash}, {len(bundle.rules)} rules")
+    for tag, translation in bundle.translations.items():
+        screen.print(f"policy   in {tag}: {translation.hash}")
     screen.print(f"speech   {_speech(settings)}")
     for line in _prompts(settings, bundle):
         screen.print(f"prompts  {line}")
@@ -60,4 +62,5 @@ def _speech(settings: Settings) -> str:
         return f"the vosk-server at {settings.speech.remote}"
     model = load_model(settings)
     kind = "the mini model: synthesized voices only" if model.is_mini else "for people"
-    return f"{model.path.name}, {model.rate} Hz ({kind})"
+    others = "".join(f", {tag}: {facts.path.name}" for tag, facts in load_models(settings).items())
+    return f"{model.path.name}, {model.rate} Hz ({kind}){others}"

@@ -69,7 +69,7 @@ def rehearse(agent: Agent, lines: Sequence[str], number: str, did: str) -> Expec
 
     As the first conversation of `number` (E.164); whether a text can be sent is the agent's word.
     """
-    disclosure, question = agent.greeting()
+    disclosure, *_, question = agent.greeting()
     beginning: list[Event] = [
         ConversationOpened(channel="voice", did=did, language=agent.bundle.language, number=number),
         CallReceived(call=_CALL, channel="rehearsal", did=did),

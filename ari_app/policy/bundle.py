@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
-from jinja2 import TemplateError, meta
 
 from ari_app.conversation.message import MessageClass, Priority
 from ari_app.errors import BundleError
-from ari_app.policy.callbacks import CallbackRules, check_callbacks, read_callbacks
-from ari_app.policy.people import Reach, check_reach, read_reach
-from ari_app.policy.recording import RecordingPolicy, check_recording, read_recording
-from ari_app.policy.rules import Rule, read_rule
-from ari_app.policy.spoken import TEMPLATES as _TEMPLATES
-from ari_app.policy.spoken import check_values, prompt_template
+from ari_app.policy import defaults
+from ari_app.policy.callbacks import read_callbacks
+from ari_app.policy.content import Bundle as Bundle
+from ari_app.policy.content import Proofs as Proofs
+from ari_app.policy.content import Question as Question
+from ari_app.policy.content import Text as Text
+from ari_app.policy.expecting import CODE, profile, read_expected
+from ari_app.policy.lint import check
+from ari_app.policy.people import read_reach
+from ari_app.policy.recording import read_recording
+from ari_app.policy.rules import read_rule
+from ari_app.policy.translation import check_language, merged, read_offer
+from ari_app.understanding.answers import Expected, Kind
+from ari_app.understanding.languages import primary
 
-_VARIABLES = frozenset({"choice", "code", "values", "people"})
-_ABOUT = frozenset({"topic"})
-_WHISPERED = frozenset({"topic", "reason", "slots"})
 _SECTIONS = frozenset(
     "bundle version language people values intents keys questions prompts texts greeting "
-    "proofs recording rules reach callbacks".split()
+    "proofs recording commands zone rules reach callbacks".split()
 )
-_PROFILES = frozenset({"open", "yes_no", "digits", "date"})  # the port TurnDetector knows these
+_QUESTION_KEYS = frozenset("prompt profile choices code sensitive expects may_repeat".split())
 _LONGEST_BUNDLE = 1 << 20
-_LONGEST_TEXT = 1600
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,111 +51,52 @@ for _tag, _form, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})$"), _first)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something that is asked: its prompt, how its answer is endpointed, what can be chosen."""
-
-    prompt: str
-    profile: str = "open"
-    choices: Mapping[str, str] = field(default_factory=dict)
-    code: bool = False  # the answer is a code that was texted
-    sensitive: bool = False  # nothing of its answer is recorded
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A template of a text message, the question that it leaves open, and how it is sent."""
-
-    body: str
-    question: str | None = None
-    purpose: str = "transactional"  # what the rules before the wire know it as
-    message_class: MessageClass = MessageClass.AT_MOST_ONCE
-    priority: Priority = Priority.NORMAL
-    valid: int | None = None  # minutes after which it is of no use
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """How long what a person has proved counts, in minutes, and what a texted code is worth."""
-
-    lasts: int = 60
-    code_lasts: int = 10
-    code_tries: int = 3
-    carry: int = 3  # the highest level that is taken over into a later conversation
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A checked bundle; what exists is valid."""
-
-    name: str
-    hash: str  # of the YAML text: the version that a decision names
-    language: str
-    people: str
-    values: Mapping[str, Any]
-    intents: Mapping[str, tuple[str, ...]]
-    keys: Mapping[str, str]  # DTMF key -> intent
-    questions: Mapping[str, Question]
-    prompts: Mapping[str, tuple[str, ...]]  # wordings, one after the other on repeats
-    texts: Mapping[str, Text]
-    rules: tuple[Rule, ...]
-    topics: frozenset[str]  # that a rule can set
-    disclosure: str
-    opening: str  # the first question
-    proofs: Proofs = Proofs()
-    recording: RecordingPolicy = RecordingPolicy()
-    reach: Reach = Reach()
-    callbacks: CallbackRules = CallbackRules()
-
-    def prompt(self, name: str, turn: int = 0, **variables: Any) -> str:
-        """The wording of a prompt; the `turn`-th repeat has the next wording."""
-        wordings = self.prompts[name]
-        wording = wordings[min(turn, len(wordings) - 1)]
-        return self.render(prompt_template(wording, self.language), **variables)
-
-    def text(self, name: str, **variables: Any) -> str:
-        """The body of a text."""
-        return self.render(self.texts[name].body, **variables)[:_LONGEST_TEXT]
-
-    def choices(self, question: str | None) -> dict[str, str]:
-        """What can be chosen at a question: the digit, and what it stands for."""
-        if question is None:
-            return {}
-        offered = self.questions[question].choices
-        return {digit: self.render(value) for digit, value in offered.items()}
-
-    def wordings(self) -> tuple[tuple[str, int, str], ...]:
-        """Every wording that can be rendered before a call: its prompt, its number, its text."""
-        found = []
-        for prompt, wordings in self.prompts.items():
-            for number, wording in enumerate(wordings, 1):
-                template = prompt_template(wording, self.language)
-                if not _used(template) & {"choice", "code", "topic"}:
-                    found.append((prompt, number, self.render(template)))
-        return tuple(found)
-
-    def spoken(self) -> tuple[str, ...]:
-        """The texts of all `wordings`."""
-        return tuple(text for _, _, text in self.wordings())
-
-    def render(self, template: str, **variables: Any) -> str:
-        """A template of this bundle, filled in, on one line."""
-        known = {
-            "values": self.values,
-            "people": self.people,
-            "choice": "",
-            "code": "",
-            "topic": "",
-        }
-        known |= variables
-        return " ".join(_TEMPLATES.from_string(template).render(known).split())
-
-
-def read_bundle(text: str, message_class: MessageClass = MessageClass.AT_MOST_ONCE) -> Bundle:
+def read_bundle(
+    text: str,
+    message_class: MessageClass = MessageClass.AT_MOST_ONCE,
+    *,
+    translations: Sequence[str] = (),
+) -> Bundle:
     """Parse and check; BundleError names the place and what is wrong with it.
 
-    `message_class` is that of the texts for which the bundle names none.
+    `message_class` is that of the texts for which the bundle names none. Each translation has the
+    words of the bundle in another language; its rules are the bundle's.
     """
+    document = _parse(text)
+    for section in document.keys() - _SECTIONS:
+        raise BundleError(f"unknown section {section!r}; known are {', '.join(sorted(_SECTIONS))}")
+    bundle = _checked(document, text, message_class)
+    others: dict[str, Bundle] = {}
+    for written in translations:
+        other = _translated(document, text, written, message_class)
+        language = primary(other.language)
+        if language in (primary(bundle.language), *others):
+            raise BundleError(f"there are two bundles in the language {language!r}")
+        if (key := other.offer.key) is not None and key in bundle.keys:
+            raise BundleError(f"the translation to {language}: key {key} has a meaning already")
+        others[language] = other
+    return replace(bundle, translations=others)
+
+
+def _translated(
+    base: Mapping[str, Any], text: str, translation: str, message_class: MessageClass
+) -> Bundle:
+    document = _parse(translation)
+    where = f"the translation to {check_language(document)}"
+    try:
+        offer = read_offer(document)
+        whole = merged(base, document)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError(f"{where} is incomplete: {error}") from error
+    try:
+        bundle = replace(_checked(whole, f"{text}\0{translation}", message_class), offer=offer)
+        check(bundle)
+        return bundle
+    except BundleError as error:
+        raise BundleError(f"{where}: {error}") from error
+
+
+def _parse(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST_BUNDLE:
         raise BundleError("the bundle is longer than 1 MiB")
     try:
@@ -162,29 +107,36 @@ def read_bundle(text: str, message_class: MessageClass = MessageClass.AT_MOST_ON
         raise BundleError(f"the bundle is not YAML: {said}") from error
     if not isinstance(document, dict):
         raise BundleError("the bundle is not a mapping")
-    for section in document.keys() - _SECTIONS:
-        raise BundleError(f"unknown section {section!r}; known are {', '.join(sorted(_SECTIONS))}")
+    return document
+
+
+def _checked(document: Mapping[str, Any], text: str, message_class: MessageClass) -> Bundle:
     try:
         bundle = _build(document, text, message_class)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"the bundle is incomplete: {what}") from error
-    _check(bundle)
+    check(bundle)
     return bundle
 
 
 def _build(document: Mapping[str, Any], text: str, message_class: MessageClass) -> Bundle:
-    rules = tuple(read_rule(r) for r in document["rules"])
+    language = str(document["language"])
+    check_language(document)
+    own = tuple(read_rule(r) for r in document["rules"])
+    commands = {str(k): v if v is None else str(v) for k, v in _mapping(document, "commands")}
+    rules = (*defaults.rules(own), *own)
+    prompts = {k: _wordings(v) for k, v in document["prompts"].items()}
     return Bundle(
         name=str(document["bundle"]),
         hash=hashlib.sha256(text.encode()).hexdigest()[:16],
-        language=str(document["language"]),
+        language=language,
         people=str(document["people"]),
         values=dict(document.get("values") or {}),
         intents={str(k): _wordings(v) for k, v in document["intents"].items()},
         keys={str(k): str(v) for k, v in document["keys"].items()},
         questions={k: _question(k, v) for k, v in document["questions"].items()},
-        prompts={k: _wordings(v) for k, v in document["prompts"].items()},
+        prompts={**defaults.prompts(primary(language)), **prompts},
         texts={str(k): _text(str(k), v, message_class) for k, v in document["texts"].items()},
         rules=rules,
         topics=frozenset(r.then.topic for r in rules if r.then.topic),
@@ -194,7 +146,20 @@ def _build(document: Mapping[str, Any], text: str, message_class: MessageClass) 
         recording=read_recording(document.get("recording") or {}),
         reach=read_reach(document.get("reach")),
         callbacks=read_callbacks(document.get("callbacks")),
+        zone=_zone(document.get("zone", "UTC")),
+        commands=commands,
     )
+
+
+def _mapping(document: Mapping[str, Any], section: str) -> Sequence[tuple[Any, Any]]:
+    return tuple((document.get(section) or {}).items())
+
+
+def _zone(name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
+    except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"there is no time zone {name!r}") from None
 
 
 def _wordings(value: Any) -> tuple[str, ...]:
@@ -202,13 +167,29 @@ def _wordings(value: Any) -> tuple[str, ...]:
 
 
 def _question(name: str, value: Mapping[str, Any]) -> Question:
-    choices = {str(k): str(v) for k, v in (value.get("choices") or {}).items()}
-    code, sensitive = value.get("code", False), value.get("sensitive", False)
-    for key, flag in (("code", code), ("sensitive", sensitive)):
-        if not isinstance(flag, bool):
-            raise ValueError(f"question {name}: {key} is true or false, not {flag!r}")
-    profile = str(value.get("profile", "digits" if code else "open"))
-    return Question(str(value.get("prompt", name)), profile, choices, code, code or sensitive)
+    for key in value.keys() - _QUESTION_KEYS:
+        known = ", ".join(sorted(_QUESTION_KEYS))
+        raise ValueError(f"question {name} has the unknown key {key!r}; known are {known}")
+    for flag in ("code", "sensitive", "may_repeat"):
+        if not isinstance(value.get(flag, False), bool):
+            raise ValueError(f"question {name}: {flag} is true or false, not {value[flag]!r}")
+    code = value.get("code", False)
+    expects = CODE if code else _expects(name, value)
+    return Question(
+        prompt=str(value.get("prompt", name)),
+        profile=str(value.get("profile", profile(expects))),
+        choices={str(k): str(v) for k, v in (value.get("choices") or {}).items()},
+        code=code,
+        sensitive=code or value.get("sensitive", False),
+        expects=expects,
+        may_repeat=value.get("may_repeat", False),
+    )
+
+
+def _expects(name: str, value: Mapping[str, Any]) -> Expected | None:
+    if "expects" in value:
+        return read_expected(name, value["expects"])
+    return Expected(Kind.YES_NO) if value.get("profile") == "yes_no" else None
 
 
 def _text(name: str, value: Mapping[str, Any], message_class: MessageClass) -> Text:
@@ -244,128 +225,3 @@ def _proofs(document: Mapping[str, Any]) -> Proofs:
         if type(value) is not int or not 1 <= value <= (3 if key == "carry" else 10_000):
             raise ValueError(f"proofs: {key} cannot be {value!r}")
     return Proofs(**document)
-
-
-def _check(bundle: Bundle) -> None:
-    """Every name that a rule can reach exists; every template renders."""
-    for name, wordings in bundle.prompts.items():
-        for wording in wordings:
-            where = f"prompt {name}"
-            more = _ABOUT if name == bundle.callbacks.about else frozenset()
-            try:
-                template = prompt_template(wording, bundle.language)
-            except ValueError as error:
-                raise BundleError(f"{where}: {error}") from error
-            if "code" in _check_template(bundle, where, template, more):
-                raise BundleError(f"prompt {name} would say a code aloud: only a text may have it")
-            try:
-                check_values(wording, bundle.language, bundle.values, bundle.people)
-            except ValueError as error:
-                raise BundleError(f"{where}: {error}") from error
-    for name, text in bundle.texts.items():
-        coded = "code" in _check_template(bundle, f"text {name}", text.body)
-        for rule in bundle.rules:
-            if (then := rule.then).text == name and coded or then.code == name and not coded:
-                verb = "has a" if coded else "has no"
-                raise BundleError(f"rule {rule.name} sends the text {name}, which {verb} code")
-        if text.question is not None and text.question not in bundle.questions:
-            raise BundleError(f"text {name} leaves the unknown question {text.question!r} open")
-    for name, question in bundle.questions.items():
-        # A question that only a text asks has no prompt to speak.
-        if not question.choices and question.prompt not in bundle.prompts:
-            raise BundleError(f"question {name} has no prompt {question.prompt!r}")
-        if question.profile not in _PROFILES:
-            raise BundleError(f"question {name} has the unknown profile {question.profile!r}")
-        for digit, value in question.choices.items():
-            _check_template(bundle, f"choice {digit} of {name}", value)
-    for key, intent in bundle.keys.items():
-        if intent not in bundle.intents:
-            raise BundleError(f"key {key} means the unknown intent {intent!r}")
-    if len(bundle.intents) < 2 or not all(bundle.intents.values()):
-        raise BundleError("a bundle needs at least two intents, each with an example")
-    if bundle.disclosure not in bundle.prompts or bundle.opening not in bundle.questions:
-        greeting = f"{bundle.disclosure!r} and {bundle.opening!r}"
-        raise BundleError(f"greeting names an unknown prompt or question: {greeting}")
-    if bundle.questions[bundle.opening].prompt not in bundle.prompts:
-        raise BundleError(f"greeting asks {bundle.opening!r} by voice, which has no prompt")
-    check_recording(bundle.recording, map(bundle.render, bundle.prompts[bundle.disclosure]))
-    for rule in bundle.rules:
-        _check_rule(bundle, rule)
-    _check_people(bundle)
-    for channel in ("voice", "sms"):
-        left = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"}]
-        if not any(r.takes("channel", channel) for r in left):
-            raise BundleError(f"no rule takes what is left on {channel}: add one with no condition")
-
-
-def _check_people(bundle: Bundle) -> None:
-    try:
-        check_reach(bundle.reach, bundle.prompts)
-        check_callbacks(bundle.callbacks, bundle.prompts)
-    except ValueError as error:
-        raise BundleError(str(error)) from error
-    _check_template(bundle, "the whisper of reach", bundle.reach.whisper, _WHISPERED)
-
-
-def _check_template(
-    bundle: Bundle, where: str, template: str, more: frozenset[str] = frozenset()
-) -> set[str]:
-    """The variables that it uses."""
-    try:
-        used = _used(template)
-    except TemplateError as error:
-        raise BundleError(f"{where}: {error}") from error
-    if unknown := used - _VARIABLES - more:
-        raise BundleError(f"{where} uses the unknown variable {sorted(unknown)[0]!r}")
-    try:
-        for choice in ("", "1"):
-            bundle.render(template, choice=choice, **dict.fromkeys(more, ""))
-    except Exception as error:  # noqa: BLE001  an expression in a template can raise anything
-        raise BundleError(f"{where} cannot be rendered: {error}") from error
-    return used
-
-
-def _used(template: str) -> set[str]:
-    """The variables of a template."""
-    return meta.find_undeclared_variables(_TEMPLATES.parse(template))
-
-
-def _check_rule(bundle: Bundle, rule: Rule) -> None:
-    when = dict(rule.when)
-    intents = when.get("intent")
-    for intent in intents if isinstance(intents, tuple) else (intents,):
-        if isinstance(intent, str) and intent != "*" and intent not in bundle.intents:
-            raise BundleError(f"rule {rule.name} waits for the unknown intent {intent!r}")
-    then = rule.then
-    named: list[tuple[str, str, Callable[[str], bool]]] = [
-        ("prompt", prompt, bundle.prompts.__contains__) for prompt in then.say
-    ]
-    if then.ask and then.ask != "same":
-        named.append(("question", then.ask, bundle.questions.__contains__))
-    if then.text:
-        named.append(("text", then.text, bundle.texts.__contains__))
-    if then.code:
-        named.append(("text", then.code, bundle.texts.__contains__))
-        if when.get("can_code") is not True:
-            raise BundleError(f"rule {rule.name} texts a code without `can_code: true`")
-        left = bundle.texts[then.code].question if then.code in bundle.texts else None
-        question = bundle.questions.get(then.ask or left or "")
-        if question is None or not question.code:
-            raise BundleError(f"rule {rule.name} texts a code, but asks no question with `code`")
-    topics = (
-        [then.topic] if then.topic else sorted(t for t in bundle.topics if rule.takes("topic", t))
-    )
-    for kind, name, known in named:
-        if "{topic}" in name and not then.topic and when.get("topic") is None:
-            raise BundleError(f"rule {rule.name} uses {name!r} without `topic` in its conditions")
-        for full in {name.replace("{topic}", t) for t in topics} if "{topic}" in name else {name}:
-            if not known(full):
-                raise BundleError(f"rule {rule.name} uses the unknown {kind} {full!r}")
-            if kind == "question" and rule.takes("channel", "voice"):
-                _check_spoken(bundle, rule, full)
-
-
-def _check_spoken(bundle: Bundle, rule: Rule, question: str) -> None:
-    """A caller is never left in silence by a question that has no prompt."""
-    if bundle.questions[question].prompt not in bundle.prompts:
-        raise BundleError(f"rule {rule.name} asks {question!r} by voice, which has no prompt")

@@ -13,9 +13,10 @@ from ari_app.errors import BundleError
 from ari_app.policy.preferences import check_preference
 
 _WORDS = frozenset(
-    "channel by intent topic question consent choice code prefers preferred_language".split()
+    "channel by intent topic question consent choice code prefers preferred_language "
+    "command answer language".split()
 )
-_NUMBERS = frozenset("heard sure misses silences verified".split())
+_NUMBERS = frozenset("heard sure misses silences verified frustration".split())
 _FLAGS = frozenset("can_text can_code hearing good_hours".split())
 #: What a rule may look at.
 FACTS = _WORDS | _NUMBERS | _FLAGS
@@ -41,6 +42,11 @@ class Then:
     code: str | None = None  # promise this text with a code in it, that proves who has the number
     prefer: str | None = None  # the person prefers this: `channel sms`, `language es`, `hours …`
     handoff: str | None = None  # make a hand-off record with this outcome
+    take: bool = False  # the answer that was given is noted
+    confirm: bool = False  # the answer that was noted last is right: it was read back
+    slower: bool = False  # speak slower from now on
+    louder: bool = False
+    wait: str | None = None  # so many seconds more count as no silence; the question stays open
     say: tuple[str, ...] = ()  # prompts, one after the other
     ask: str | None = None  # this question is open now; `same`: ask again what was asked
     people: str | None = None  # give the person to people, with this reason
@@ -149,6 +155,8 @@ def _then(rule: str, document: Any) -> Then:
             raise BundleError(f"rule {rule}: action {key} cannot be {value!r}")
         else:
             values[key] = value if isinstance(value, bool) else str(value)
+    if "wait" in values and not re.fullmatch("[1-9][0-9]?|1[01][0-9]|120", values["wait"]):
+        raise BundleError(f"rule {rule}: wait is seconds up to 120, not {values['wait']!r}")
     if "prefer" in values:
         try:
             check_preference(*_two(values["prefer"]))

@@ -35,5 +35,5 @@ def check_values(wording: str, language: str, values: object, people: str) -> No
     What is only known in a call cannot be checked here.
     """
     _STRICT.from_string(prompt_template(wording, language)).render(
-        values=values, people=people, choice="", code="", topic=""
+        values=values, people=people, choice="", code="", topic="", answer=""
     )

@@ -12,6 +12,7 @@ from ari_app.errors import AsrLost, ModelUnavailable
 from ari_app.ports import Meter
 from ari_app.speech.breaker import BackOff
 from ari_app.speech.ear import Ear
+from ari_app.speech.grammar import heard_by
 from ari_app.speech.link import DIED, Patience, WorkerLink
 from ari_app.speech.listener import Listener, Loss
 from ari_app.speech.model import ModelFacts, why_unusable
@@ -68,6 +69,10 @@ class AsrWorkers:
     def takes_phrases(self) -> bool:
         """Whether `expect` can have an effect with this model."""
         return self._facts.dynamic
+
+    def knows(self, phrase: str) -> bool:
+        """Whether the model can hear every word of this."""
+        return heard_by((phrase.lower(),), self._facts.words)
 
     @property
     def alive(self) -> int:

@@ -24,3 +24,11 @@ def demo_bundle() -> Bundle:
 @functools.cache
 def demo_intents() -> Intents:
     return Intents(demo_bundle().intents)
+
+
+@functools.cache
+def demo_in_two_languages() -> Bundle:
+    """The example bundle with its Spanish words."""
+    folder = Path(ari_app.__file__).parent / "policy" / "bundles"
+    spanish = (folder / "harbour-clinic_es.yaml").read_text(encoding="utf-8")
+    return read_bundle(demo_text(), translations=[spanish])

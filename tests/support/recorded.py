@@ -27,6 +27,9 @@ _RULES = """\
 """
 
 
+_QUESTION = "  secret: {prompt: secret, sensitive: true, may_repeat: true}\n"
+
+
 def recorded(recording: str = "{when: consent}") -> str:
     """Key 7 agrees to a recording, 8 refuses it, 3 asks for a secret; `recording` is YAML."""
     text = _SHORT.read_text(encoding="utf-8")
@@ -34,7 +37,10 @@ def recorded(recording: str = "{when: consent}") -> str:
         ("\nintents:\n", f"\nintents:\n{_INTENTS}"),
         ("\nrules:\n", f"\nrecording: {recording}\n\nrules:\n{_RULES}"),
         ("keys: {", 'keys: {"7": record_me, "8": do_not_record, "3": secret, '),
-        ("\nquestions:\n", "\nquestions:\n  secret: {prompt: secret, sensitive: true}\n"),
+        (
+            "\nquestions:\n",
+            "\nquestions:\n  secret: {prompt: secret, sensitive: true, may_repeat: true}\n",
+        ),
         ("\nprompts:\n", "\nprompts:\n  secret: Press your secret.\n  thanks: I have it.\n"),
     ):
         assert before in text, before

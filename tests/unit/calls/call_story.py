@@ -198,6 +198,7 @@ class FakeLine:
         self.paused: str | None = None
         self.played: list[str] = []
         self.peer: tuple[str, int] | None = None
+        self.counts = {"received": 1}
         self.closed = False
         self.tape: Tape | None = None
 
@@ -223,7 +224,7 @@ class FakeLine:
         self.tape = tape
 
     def statistics(self) -> dict[str, int]:
-        return {"received": 1}
+        return self.counts
 
     async def aclose(self) -> None:
         self.closed = True

@@ -534,3 +534,14 @@ def test_a_noisy_line_never_mutes_us(prompt: list[bool], during: list[str]) -> N
         session.happens("segment ended")
     else:
         raise AssertionError("the prompt never ended")
+
+
+def test_who_asked_for_a_moment_gets_it_before_silence_is_an_answer() -> None:
+    dialogue: Dialogue[str] = Dialogue(NO_INPUT)
+    dialogue.say([MAY], 0.0, leave=False, patience=30.0)
+    dialogue.segment_ended(0.0)
+    assert dialogue.tick(NO_INPUT + 29.9) == []
+    assert dialogue.tick(NO_INPUT + 30.0) == [TAKE_SILENCE]
+    dialogue.say([MAY], 40.0, leave=False)
+    dialogue.segment_ended(40.0)
+    assert dialogue.tick(40.0 + NO_INPUT) == [TAKE_SILENCE]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,116 @@ async def test_a_closed_ear_looks_for_nothing(story: Story) -> None:
     story.recognisers.none_alive = False
     await asyncio.sleep(0.02)
     assert story.opened == []
+
+
+# -- what is expected, and in which language --------------------------------------------------
+
+
+class Listener(FakeRecogniser):
+    """Can be told what the answer may be."""
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        self.expected: list[tuple[str, ...]] = []
+
+    def expect(self, phrases: Sequence[str]) -> bool:
+        self.expected.append(tuple(phrases))
+        return True
+
+
+class ListeningRecognisers(FakeRecognisers):
+    """Of one language, and perhaps of another."""
+
+    def __init__(self, other: FakeRecognisers | None = None) -> None:
+        super().__init__(Gates())
+        self._other = other
+
+    def in_language(self, language: str) -> FakeRecognisers | None:
+        return self._other if language == "es" else None
+
+    async def open(
+        self, on_partial: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> FakeRecogniser:
+        if self.none_alive:
+            raise AsrLost("No ASR worker is alive.")
+        self.opened.append(Listener(self._gates, on_partial, on_lost))
+        return self.opened[-1]
+
+
+@pytest.fixture
+def polyglot(story: Story) -> tuple[Story, ListeningRecognisers]:
+    spanish = ListeningRecognisers()
+    story.recognisers = ListeningRecognisers(spanish)
+    story.ear = Ear(
+        "call_1",
+        story.recognisers,
+        on_words=story.words.append,
+        on_lost=lambda: story.told.append("lost"),
+        on_back=lambda: story.told.append("back"),
+    )
+    return story, spanish
+
+
+def expected(recogniser: FakeRecogniser) -> list[tuple[str, ...]]:
+    assert isinstance(recogniser, Listener)
+    return recogniser.expected
+
+
+async def test_a_recogniser_is_told_what_is_expected(
+    polyglot: tuple[Story, ListeningRecognisers],
+) -> None:
+    story, _ = polyglot
+    await story.ear.open()
+    await story.ear.expect("en", ["yes", "no"])
+    assert expected(story.opened[0])[-1] == ("yes", "no")
+    await story.ear.expect("en", [])
+    assert expected(story.opened[0])[-1] == ()
+    assert len(story.opened) == 1
+
+
+async def test_one_that_takes_the_place_of_another_is_told_too(
+    polyglot: tuple[Story, ListeningRecognisers],
+) -> None:
+    story, _ = polyglot
+    await story.ear.open()
+    await story.ear.expect("en", ["yes"])
+    story.opened[0].dies()
+    await eventually(lambda: story.told == ["lost", "back"])
+    assert expected(story.opened[1]) == [("yes",)]
+
+
+async def test_another_language_takes_another_recogniser(
+    polyglot: tuple[Story, ListeningRecognisers],
+) -> None:
+    story, spanish = polyglot
+    await story.ear.open()
+    await story.ear.expect("es", ["sí"])
+    assert story.opened[0].closed
+    assert expected(spanish.opened[0])[-1] == ("sí",)
+    spanish.opened[0].on_partial("hola")
+    assert (story.words, story.told) == (["hola"], [])
+    await story.ear.expect("en", [])
+    assert spanish.opened[0].closed
+    assert len(story.opened) == 2
+
+
+async def test_a_language_without_a_model_keeps_the_recogniser(story: Story) -> None:
+    await story.ear.open()
+    await story.ear.expect("es", ["sí"])
+    assert story.ear.hears
+    assert len(story.opened) == 1
+
+
+async def test_a_language_whose_recognisers_are_all_gone_is_looked_for(
+    polyglot: tuple[Story, ListeningRecognisers],
+) -> None:
+    story, spanish = polyglot
+    await story.ear.open()
+    spanish.none_alive = True
+    await story.ear.expect("es", ["sí"])
+    assert story.told == ["lost"]
+    spanish.none_alive = False
+    await eventually(lambda: story.told == ["lost", "back"])
+    assert expected(spanish.opened[0])[-1] == ("sí",)
+    await story.ear.aclose()
+    assert spanish.opened[0].closed

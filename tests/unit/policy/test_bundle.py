@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
     "greeting": {"disclosure": "hello", "question": "what"},
     "questions": {
         "what": {"prompt": "what"},
-        "offer_hours": {"prompt": "offer_hours", "profile": "yes_no"},
+        "offer_hours": {"prompt": "offer_hours", "profile": "yes_no", "may_repeat": True},
         "pick": {"choices": {"1": "{{ values.times['1'] }}", "2": "Tuesday"}},
     },
     "prompts": {
@@ -127,7 +127,7 @@ def test_plain_words_of_yaml_are_words() -> None:
             intents: {yes: [yes, on], no: [no, off, n]}
             keys: {1: yes, 2: no}
             greeting: {disclosure: hello, question: what}
-            questions: {what: {}}
+            questions: {what: {may_repeat: true}}
             prompts: {hello: "From {{ values.opens }} on {{ values.on }}.", what: "What?"}
             texts: {}
             rules:
@@ -143,7 +143,8 @@ def test_plain_words_of_yaml_are_words() -> None:
     assert bundle.values["open"] is True
     assert bundle.values["none"] is None
     assert bundle.prompt("hello") == "From 9:00 on 2026-11-20."
-    assert bundle.rules[0].matches({"intent": "yes", "choice": "1"})
+    agreed = next(rule for rule in bundle.rules if rule.name == "agreed")
+    assert agreed.matches({"intent": "yes", "choice": "1"})
 
 
 def test_one_example_needs_no_list() -> None:
@@ -164,7 +165,7 @@ def _prompt(wording: Any) -> Callable[[dict[str, Any]], None]:
     [
         (
             lambda d: d.update(colours={}),
-            "unknown section 'colours'; known are bundle, callbacks, greeting",
+            "unknown section 'colours'; known are bundle, callbacks, commands",
         ),
         (lambda d: d.pop("keys"), "the bundle is incomplete: 'keys' is missing"),
         (lambda d: d["greeting"].pop("question"), "'question' is missing"),
@@ -312,7 +313,7 @@ ASKS = {
 def with_a_code(document: dict[str, Any]) -> None:
     document["texts"]["code"] = {"body": "It is {{ code }}."}
     document["prompts"]["enter_code"] = "The six digits, please."
-    document["questions"]["enter_code"] = {"code": True}
+    document["questions"]["enter_code"] = {"code": True, "may_repeat": True}
     document["rules"].insert(0, copy.deepcopy(ASKS))
 
 
@@ -328,7 +329,10 @@ def test_a_rule_may_text_a_code_and_ask_for_it() -> None:
     [
         (lambda d: d["rules"][0]["when"].pop("can_code"), "without `can_code: true`"),
         (lambda d: d["rules"][0]["then"].update(ask="what"), "asks no question with `code`"),
-        (lambda d: d["questions"].update(enter_code={}), "asks no question with `code`"),
+        (
+            lambda d: d["questions"].update(enter_code={"may_repeat": True}),
+            "asks no question with `code`",
+        ),
         (lambda d: d["questions"].update(enter_code={"code": "yes"}), "true or false"),
         (lambda d: d["rules"][0]["then"].update(code="none"), "unknown text 'none'"),
         (lambda d: d["texts"].update(code={"body": "Hello"}), "which has no code"),

@@ -15,7 +15,7 @@ values: {{due: "86.40", opens: "9:00", list: {{first: 2026-11-30}}}}
 intents: {{yes: ["yes"], no: ["no"]}}
 keys: {{"1": "yes"}}
 greeting: {{disclosure: hello, question: what}}
-questions: {{what: {{}}, pick: {{choices: {{"1": "14:30"}}}}}}
+questions: {{what: {{may_repeat: true}}, pick: {{choices: {{"1": "14:30"}}}}}}
 prompts: {{hello: Hello., what: "{wording}"}}
 texts: {{note: {{body: "Open {{values.opens:time}}."}}}}
 rules: [{{rule: rest, then: {{say: hello, end: true}}}}]
@@ -65,7 +65,7 @@ def test_a_text_has_no_marks() -> None:
     ("wording", "language", "sentence"),
     [
         ("{values.due:monney}", "en", "prompt what: there is no way to say 'monney'"),
-        ("{values.due:money}", "fr", "prompt what: a money cannot be said in 'fr', only in en, es"),
+        ("{values.due:money}", "fr", "language 'fr' is not understood; known are en, es"),
         ("{values.opens:money}", "en", "prompt what: '9:00' is no amount of money"),
         ("{values.due:money XAU}", "en", "prompt what: en has no words for the currency 'XAU'"),
         ("{values.nothing:money}", "en", "prompt what cannot be rendered"),

@@ -218,6 +218,8 @@ def test_only_a_whole_answer_of_a_grammar_counts() -> None:
         assert guided_answer(four, text, EN, TODAY) is None
     assert guided_answer(Expected(Kind.YES_NO), "yes [unk]", EN, TODAY) is None
     assert guided_answer(Expected(Kind.YES_NO), "yes no", EN, TODAY) is None
+    unknown = Expected(Kind.PHRASES, named={"x": ("[unk]",)})
+    assert guided_answer(unknown, "[unk]", EN, TODAY) is None
     # A grammar puts words together in ways that nobody expects.
     assert guided_answer(PARTS, "the second", EN, TODAY) is None
     assert guided_answer(PARTS, "the second one", EN, TODAY) is not None
@@ -291,6 +293,7 @@ def test_another_language_is_asked_for_by_its_name_only_if_there_is_one() -> Non
         ("no", None),
         ("gracias", None),
         ("pizza pasta", None),
+        ("my cita de the", None),
         ("the casa of my amigo de la playa", None),
         ("", None),
     ],
