@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_app.recordings.errors import RecordingDamaged
+from ari_app.recordings.errors import RecordingDamaged, RecordingErased
 from ari_app.recordings.sealed import Piece
 from tests.support.recordings import Studio
 
@@ -36,7 +36,7 @@ def test_any_changed_octet_is_noticed(at: int, by: int) -> None:
     changed[at] ^= by
     try:
         pieces, end = STUDIO.read(bytes(changed))
-    except RecordingDamaged:
+    except (RecordingDamaged, RecordingErased):  # the label names a key that nobody has
         return
     # A length that now points behind the file looks as if the file had been cut there.
     assert end is None

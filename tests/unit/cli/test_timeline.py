@@ -48,7 +48,7 @@ def envelope(sequence: int, at: int, event: Event) -> Envelope:
 @pytest.mark.parametrize("kind", get_args(Event))
 def test_every_event_says_who_did_what(kind: type[Any]) -> None:
     who, what, _ = row(sample(kind))
-    assert who in {"caller", "agent", "policy", "carrier", "hand-off", "call"}
+    assert who in {"caller", "agent", "policy", "carrier", "hand-off", "call", "people"}
     assert what.strip()
 
 
