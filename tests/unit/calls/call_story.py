@@ -90,6 +90,11 @@ class Gates:
         """Let nothing that is asked of a port be answered."""
         self._open.clear()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is answered now."""
+        return not self._open.is_set()
+
     def open(self) -> None:
         """Answer again."""
         self._open.set()
