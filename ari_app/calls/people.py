@@ -251,7 +251,12 @@ class People:
     async def _join(self) -> None:
         self._comforting = False
         self._line.stop()
-        await self._tools.telephone.join(self._call, self._channel, f"ag-{self.phone}")
+        try:
+            await self._tools.telephone.join(self._call, self._channel, f"ag-{self.phone}")
+        except (AriRefused, Unavailable):
+            self._comforting = True
+            self._comfort(self._now)
+            raise
         self._joined_at = self._now
         self._tools.meter.count("segue_people_total", outcome="answered")
         await self.note_joined()

@@ -20,7 +20,7 @@ from ari_app.calls.nobody import Nobody
 from ari_app.calls.people import People
 from ari_app.calls.recording import CallRecording, RecordingEvent
 from ari_app.calls.returning import Return
-from ari_app.calls.signals import CallerGone, Evicted, PhoneGone, PhoneKey, Sign, Told
+from ari_app.calls.signals import CallerGone, Evicted, OfPhone, PhoneGone, PhoneKey, Sign, Told
 from ari_app.calls.talk import Talk
 from ari_app.conversation.events import (
     AudioMissing,
@@ -72,7 +72,7 @@ class CallSession:
         stream = found.conversation if found else back.stream if back else ""
         stream = stream or new_id("conv", now, os.urandom(10))
         # What has happened waits here as the event that it will be; None: the call is over.
-        self._signals: asyncio.Queue[Signal | Event | Told | None] = asyncio.Queue()
+        self._signals: asyncio.Queue[Signal | Event | Told | OfPhone | None] = asyncio.Queue()
         self._recording = CallRecording(self.id, stream, tools, self._signals.put_nowait)
         self._journal = Journal(tools.store, stream, self._recording.follow)
         self._found = found is not None
@@ -129,15 +129,15 @@ class CallSession:
 
     def phone_answered(self) -> None:
         """The phone was picked up."""
-        self._signals.put_nowait(Sign.ANSWERED)
+        self._signals.put_nowait(OfPhone(self.phone, Sign.ANSWERED))
 
     def phone_gone(self, cause: int, status: int) -> None:
         """The phone is there no more."""
-        self._signals.put_nowait(PhoneGone(cause, status))
+        self._signals.put_nowait(OfPhone(self.phone, PhoneGone(cause, status)))
 
     def phone_key(self, key: str) -> None:
         """The person pressed a key."""
-        self._signals.put_nowait(PhoneKey(key))
+        self._signals.put_nowait(OfPhone(self.phone, PhoneKey(key)))
 
     def media_gone(self) -> None:
         """The leg has ended by itself: neither side hears the other."""
@@ -250,12 +250,14 @@ class CallSession:
 
     async def _call_back(self, back: Return) -> bool:
         """Ring, and go on when they have said that it is them; False: it is over."""
-        self._nothing_left = True
-        if not await back.ring(self._next):
-            return False
-        self._nothing_left = False
         self._talk.exit = Exit.HANDOFF  # a call of which people need no record, if it ends now
         self._exit = Exit.DONE
+        self._nothing_left = True
+        try:
+            if not await back.ring(self._next):
+                return False
+        finally:  # whoever has picked up is on the line, also if we have failed since
+            self._nothing_left = not back.answered
         events = await self._connect(answered=True)
         await self._journal.append(events)
         assert self._leg.line is not None, "it was connected"
@@ -325,8 +327,14 @@ class CallSession:
                 raise CallerGone
             if self._evicted is not None:
                 raise Evicted
-            if isinstance(signal, RecordingEvent):
+            if isinstance(signal, OfPhone):
+                if signal.phone == self.phone:  # else of one that is not waited for any more
+                    return signal.told
+            elif isinstance(signal, RecordingEvent):
                 await self._journal.append([signal])
+            elif signal is Sign.MEDIA_GONE and self._waits is not None:
+                if not (self._people and self._people.joined):
+                    await self._leg.connect_again()
             elif signal is not None:
                 return signal
 

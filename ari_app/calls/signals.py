@@ -41,5 +41,15 @@ class PhoneKey:
 
 
 Told = Sign | PhoneGone | PhoneKey
+
+
+@dataclass(frozen=True, slots=True)
+class OfPhone:
+    """What a phone did; by the time it is taken, the next one may ring."""
+
+    phone: str
+    told: Told
+
+
 #: The next thing that happens to the call; CallerGone or Evicted instead when it is over.
 Next = Callable[[], Awaitable[object]]
