@@ -13,7 +13,7 @@ import numpy as np
 from ari_app.errors import VoiceUnavailable
 from ari_app.speech.espeak_process import ANSWER, READY, SAMPLES, UNLOADABLE
 from ari_app.speech.prompts.sound import RATE, Samples
-from ari_app.speech.prompts.synthesizer import Speech
+from ari_app.speech.prompts.synthesizer import OneAtATime, Speech
 from ari_app.speech.prompts.wav import to_telephone
 from ari_app.speech.spawn import Spawned, spawn
 
@@ -28,14 +28,15 @@ class Espeak:
     """One espeak-ng process, started at the first text; one text at a time.
 
     `deadline` is the seconds for one text; a process that is slower is killed, and another one
-    gets as long again. `start` is the seconds for the process to come up.
+    gets as long again. `start` is the seconds for the process to come up. Nobody waits longer than
+    that for the texts of others.
     """
 
     def __init__(self, deadline: float = 10.0, start: float = 10.0) -> None:
         self._deadline = deadline
         self._patience = start
         self._process: Spawned | None = None
-        self._turn = asyncio.Lock()
+        self._one = OneAtATime("espeak-ng", start + 2 * deadline)
         self._last_number = 0
         self._closed = False
         self.started = 0  # how many processes there have been
@@ -83,7 +84,7 @@ class Espeak:
             "rate": rate,
             "pitch": pitch,
         }
-        async with self._turn:
+        async with self._one.turn():
             try:
                 octets, native, words = await self._ask(request)
             except OSError as error:
@@ -98,7 +99,7 @@ class Espeak:
         self._closed = True
         if self._process is not None:
             self._process.kill()
-        async with self._turn:
+        async with self._one.last():
             await self._end()
 
     # -- the pipe --

@@ -116,6 +116,20 @@ async def test_a_piper_that_never_speaks_is_given_up(
     await piper.aclose()
 
 
+async def test_the_last_of_many_callers_does_not_wait_for_a_piper_that_hangs_for_each_of_them(
+    premises: Premises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_app.speech.prompts.piper._LOADING", 0.0)
+    piper = premises.piper("hangs", 0.3)
+    said = await asyncio.gather(
+        *(piper.say(f"text {n}", "en") for n in range(8)), return_exceptions=True
+    )
+    assert all(isinstance(fault, VoiceUnavailable) for fault in said)
+    assert "busy with other texts" in str(said[-1])
+    assert len(premises.started()) <= 4
+    await piper.aclose()
+
+
 async def test_a_program_that_is_not_there_is_said_so(premises: Premises) -> None:
     piper = Piper("/nowhere/piper", {"en": premises.model}, DECODERS)
     with pytest.raises(VoiceUnavailable, match=r"cannot be started .*set \[voice\] piper"):

@@ -156,6 +156,21 @@ async def test_an_espeak_that_hangs_again_is_given_up(monkeypatch: pytest.Monkey
         assert espeak.started == 2
 
 
+async def test_the_last_of_many_callers_does_not_wait_for_an_espeak_that_hangs_for_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def spawn_something_silent(_module: str, *_arguments: str, pipes: bool) -> Spawned:
+        return await spawn("asyncio", pipes=pipes)
+
+    monkeypatch.setattr(espeak_module, "spawn", spawn_something_silent)
+    async with Espeak(deadline=0.2, start=0.2) as espeak:
+        texts = (espeak.synthesize(f"text {n}") for n in range(8))
+        said = await asyncio.gather(*texts, return_exceptions=True)
+        assert all(isinstance(fault, VoiceUnavailable) for fault in said)
+        assert "busy with other texts" in str(said[-1])
+        assert espeak.started <= 4
+
+
 async def test_many_texts_at_once_each_get_their_own_speech() -> None:
     texts = ["yes", "no thank you", "i would like to make an appointment for next monday"]
     async with Espeak() as espeak:

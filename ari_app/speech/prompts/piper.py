@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ari_app.errors import VoiceUnavailable
 from ari_app.speech.prompts.sound import Samples
-from ari_app.speech.prompts.synthesizer import Speech
+from ari_app.speech.prompts.synthesizer import OneAtATime, Speech
 from ari_app.speech.prompts.wav import MOST_OCTETS, BadRecording, Decoders, read_wav
 from ari_app.speech.spawn import Spawned
 
@@ -34,6 +34,7 @@ class Piper:
 
     `deadline` is the seconds for one text; a process that is slower is killed, and another one
     gets as long again. The first text of a process may take 10 seconds more: it loads its model.
+    Nobody waits longer than that for the texts of others.
     """
 
     name = "piper"
@@ -83,13 +84,13 @@ class _Mouth:
         self._model = model
         self._decoders = decoders
         self._deadline = deadline
-        self._turn = asyncio.Lock()
+        self._one = OneAtATime("piper", _LOADING + 2 * deadline)
         self._process: Spawned | None = None
         self._folder: Path | None = None
         self._closed = False
 
     async def say(self, line: str) -> Samples:
-        async with self._turn:
+        async with self._one.turn():
             try:
                 return await self._within_deadline(line)
             except OSError as error:
@@ -109,7 +110,7 @@ class _Mouth:
         self._closed = True
         if self._process is not None:
             self._process.kill()
-        async with self._turn:
+        async with self._one.last():
             await self._end()
 
     async def _within_deadline(self, line: str) -> Samples:
@@ -167,7 +168,7 @@ class _Mouth:
         while True:
             octets = await asyncio.to_thread(_read, path)
             with contextlib.suppress(BadRecording):
-                samples = read_wav(octets, self._decoders, _RATES)
+                samples = await asyncio.to_thread(read_wav, octets, self._decoders, _RATES)
                 await asyncio.to_thread(path.unlink)
                 return samples
             await asyncio.sleep(_LOOK)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +43,40 @@ class Synthesizer(Protocol):
 
     async def aclose(self) -> None:
         """End its process."""
+
+
+class OneAtATime:
+    """A process says one text after the other, and nobody waits for it without end.
+
+    Else the last of many callers would wait as often for one that hangs as there are callers.
+    """
+
+    def __init__(self, name: str, patience: float) -> None:
+        """`patience` is in seconds: as long as one text may take."""
+        self._name = name
+        self._patience = patience
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """VoiceUnavailable if the texts of others take too long."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise VoiceUnavailable(
+                f"{self._name} was busy with other texts for {self._patience:g} s"
+            ) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @asynccontextmanager
+    async def last(self) -> AsyncIterator[None]:
+        """When whatever is being said is over, however long that takes."""
+        async with self._lock:
+            yield
 
 
 class Guarded:
