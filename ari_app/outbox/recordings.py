@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ari_app.conversation.events import RecordingErased
-from ari_app.errors import SegueError
+from ari_app.errors import SegueError, Unavailable
 from ari_app.outbox.relay import Settlement
 from ari_app.ports import Job
 
 logger = logging.getLogger(__name__)
 
-_AGAIN = 60.0  # seconds, where the disk does not let it go
+_AGAIN = 60.0  # seconds, where the disk does not let it go, or nobody knows who is under hold
 _HELD = 24 * 3600.0  # seconds: a legal hold goes before the wish
 
 
@@ -40,12 +40,12 @@ class RecordingEraser:
             return Settlement([])
         try:
             await asyncio.to_thread(self._erase, recording)
+        except (OSError, Unavailable) as error:
+            logger.error("recording %s cannot be erased: %s", recording, error)
+            return Settlement([], retry_in=_AGAIN)
         except SegueError as error:
             logger.warning("recording %s is not erased yet: %s", recording, error)
             return Settlement([], retry_in=_HELD)
-        except OSError as error:
-            logger.error("recording %s cannot be erased: %s", recording, error)
-            return Settlement([], retry_in=_AGAIN)
         return Settlement([RecordingErased(recording=recording, why="consent_withdrawn")])
 
     def _erase(self, recording: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from ari_app.conversation.events import RecordingErased
+from ari_app.errors import StoreUnavailable
 from ari_app.outbox.recordings import RecordingEraser
 from ari_app.ports import Job
 from ari_app.privacy.errors import Held
@@ -48,6 +49,17 @@ async def test_it_is_erased_and_said_so(folder: Folder) -> None:
 async def test_a_legal_hold_goes_before_the_wish(folder: Folder) -> None:
     settled = await RecordingEraser(folder, lambda: {"subj_1"}).perform(job({"recording": "rec_1"}))
     assert (settled.events, settled.retry_in) == ([], 24 * 3600)
+    assert folder.there == {"rec_1"}
+
+
+async def test_while_nobody_can_say_who_is_under_hold_it_is_asked_again_soon(
+    folder: Folder,
+) -> None:
+    def holds() -> Collection[str]:
+        raise StoreUnavailable("the ledger of erasures cannot be read")
+
+    settled = await RecordingEraser(folder, holds).perform(job({"recording": "rec_1"}))
+    assert (settled.events, settled.retry_in) == ([], 60)
     assert folder.there == {"rec_1"}
 
 
