@@ -327,3 +327,10 @@ def _made_once(path: Path) -> str:
 def _without_password(url: str, setting: str) -> None:
     if holds_password(url):
         raise SettingsError(f"{setting} holds a password: write it to the file of password_file")
+
+
+def need(secret: str | None, sentence: str) -> str:
+    """The secret; SettingsError with this sentence if there is none."""
+    if secret is None:
+        raise SettingsError(sentence)
+    return secret

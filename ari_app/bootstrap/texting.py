@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ari_app.bootstrap.joining import Worker
+from ari_app.bootstrap.life import Life
 from ari_app.config import Carrier, Settings, Sms, read_secret
 from ari_app.errors import CarrierUnavailable, SettingsError
 from ari_app.jobs.leases import Leaseholder
@@ -15,6 +18,7 @@ from ari_app.sms.absent import NoCarrier
 from ari_app.sms.bind_leases import BindLeases
 from ari_app.sms.carriers import Carriers
 from ari_app.sms.gateway import SmppGateway
+from ari_app.store.sqlite import SqliteEngine
 from smpp import tls
 from smpp.carrier import Account
 from smpp.errors import LocalProtocolError
@@ -26,8 +30,11 @@ from smpp.profile_kinds import Host
 from smpp.profile_sections import Binds, Session
 from smpp.routing import Offer, Routing
 
+logger = logging.getLogger(__name__)
+
 _ONE = "[sms]"
 _SEVERAL = "[[sms.carriers]]"
+_BIND_PATIENCE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,45 @@ def contracts(settings: Settings) -> list[Contract]:
     for contract in found:
         _check(contract, _SEVERAL if sms.carriers else _ONE)
     return found
+
+
+async def texting(life: Life, worker: Worker, inbox: SmsInbox, key: bytes) -> Texting:
+    """Every carrier that is set, bound to unless another worker is; CarrierUnavailable."""
+    store, leases = worker.store, worker.leases
+    found = contracts(life.settings)
+    if not found:
+        logger.warning("no carrier is set ([sms] host): texts are not offered")
+        return Texting(NoCarrier())
+    refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def alarm(error: CarrierUnavailable) -> None:
+        logger.error("%s: put it right, and restart the service", error)
+        if not refused.done():
+            refused.set_exception(error)
+
+    gateway = carriers(
+        found,
+        inbox=inbox,
+        arrivals=store,
+        clock=life.clock,
+        meter=life.meter,
+        secret=key,
+        on_alarm=alarm,
+    )
+    life.at_end(gateway.aclose)
+    binds = None
+    if isinstance(store.engine, SqliteEngine):
+        gateway.start()  # there is no other worker
+    else:
+        binds = BindLeases(gateway.gateways, leases, store.held)
+        await binds.run_once()
+        worker.ticker.every(life.settings.store.lease / 8, "binds", binds.run_once)
+    if binds is not None and not binds.ours:
+        logger.warning("another worker has the binds: this one stands by")
+        refused.cancel()
+    elif not await bound(gateway, refused, _BIND_PATIENCE):
+        logger.warning("the carrier cannot be reached; texts are not offered until it can be")
+    return Texting(gateway, binds)
 
 
 def _check(contract: Contract, section: str) -> None:
