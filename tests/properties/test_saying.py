@@ -46,9 +46,16 @@ def test_any_value_is_said_or_refused_and_never_crashes(text: str, kind: str, ta
         assert len(say(text, kind, LANGUAGES[tag])) < 40_000
 
 
-@given(st.text(alphabet="0123456789-:.,$€ +apmlsAUSD", max_size=60), st.sampled_from(["en", "es"]))
+@given(
+    st.text(alphabet="0123456789-:.,$€ +apmlsAUSD٣²", max_size=60), st.sampled_from(["en", "es"])
+)
 def test_any_text_is_read_aloud(text: str, tag: str) -> None:
     read_aloud(text, tag)
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_digits_of_another_script_are_no_time_of_ours(tag: str) -> None:
+    assert read_aloud("14:2٣", tag) == "14:2٣"
 
 
 @given(st.text(alphabet="{}:aé. %'|\n", max_size=40))
