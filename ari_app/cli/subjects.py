@@ -23,6 +23,7 @@ from ari_app.errors import SettingsError
 from ari_app.policy.preferences import check_preference
 from ari_app.privacy.ports import Mode, Reason
 from ari_app.projections.persons import Persons
+from ari_app.recordings.errors import RecordingErased
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -49,9 +50,13 @@ def _export_recordings(settings: Settings, streams: set[str], into: Path) -> Non
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(settings) as folder:
         theirs = [k.label.recording for k in folder.kept() if k.label.conversation in streams]
+        written = 0
         for recording in theirs:
-            write_wav(folder, recording, into / f"{recording}.wav", cut=True)
-    Console(stderr=True).print(f"{len(theirs)} recordings are in {into}. They are not sealed.")
+            # One whose key is shredded is nobody's any more: its file goes with the next sweep.
+            with contextlib.suppress(RecordingErased):
+                write_wav(folder, recording, into / f"{recording}.wav", cut=True)
+                written += 1
+    Console(stderr=True).print(f"{written} recordings are in {into}. They are not sealed.")
 
 
 def erase(config: Path | None, number: str, reason: str, tombstone: bool, sure: bool) -> None:

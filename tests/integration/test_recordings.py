@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from ari_app.bootstrap.premises import Premises, recordings, subject_key
 from ari_app.cli import app
 from ari_app.cli.recordings import check_recordings
+from ari_app.cli.subjects import _export_recordings
 from ari_app.config import Settings, load
 from ari_app.conversation.events import (
     ConversationOpened,
@@ -246,3 +247,17 @@ async def much_later(site: Site) -> None:
     (kept,) = folder.kept()
     assert isinstance(next(folder.play(kept.label.recording)), Piece)
     await premises.aclose()
+
+
+def test_the_export_of_a_person_goes_on_behind_a_recording_that_was_erased(site: Site) -> None:
+    """Its key is shredded; the file goes with the next sweep."""
+    erased = site.file(NUMBER).read_bytes()
+    label, _, _ = read_label(io.BytesIO(erased))
+    site.run("subject", "erase", NUMBER.value, "--reason", "request", "--yes")
+    site.file(NUMBER).write_bytes(erased)
+    whole = site.file(OTHER)
+    with whole.open("rb") as file:
+        kept, _, _ = read_label(file)
+    into = site.folder / "theirs"
+    _export_recordings(site.settings, {label.conversation, kept.conversation}, into)
+    assert [file.name for file in into.iterdir()] == [f"{site.of[OTHER]}.wav"]
