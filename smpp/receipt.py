@@ -8,6 +8,8 @@ from typing import Protocol
 
 from smpp.constants import MESSAGE_STATES, EsmClass, Tag
 from smpp.errors import UnreadableReceipt
+from smpp.quick import quick
+from smpp.tlv import Tlvs
 
 _LONGEST_ID = 255  # §5.2.23 allows 65, and carriers write more
 
@@ -34,11 +36,12 @@ _FIELD = re.compile(
     rf"(?!{_NAME})({_VALUE})"
 )
 _TEXT = re.compile(r"(?<![a-z])text\s*[:=]")
-# As appendix B writes it, and most SMSCs do.
+# As appendix B writes it, and most SMSCs do: each value is right as it stands.
+_DIGITS = "([0-9]{10}|[0-9]{12}|[0-9]{14})"
 _PLAIN = re.compile(
-    rb"id:([A-Za-z0-9_-]{1,65}) sub:[0-9]{3} dlvrd:[0-9]{3} "
-    rb"submit date:([0-9]{10,14}) done date:([0-9]{10,14}) "
-    rb"stat:([A-Z]{5,10}) err:([A-Za-z0-9]{1,20})(?: [Tt]ext:|\Z)"
+    r"id:([A-Za-z0-9_-]{1,65}) sub:[0-9]{3} dlvrd:[0-9]{3} "
+    rf"submit date:{_DIGITS} done date:{_DIGITS} "
+    r"stat:([A-Z]{5,10}) err:([A-Za-z0-9]{1,20})(?: [Tt]ext:|\Z)"
 )
 _STATE_WORD = re.compile(r"\w{1,20}", re.ASCII)
 _ERROR = re.compile(r"[\w.+-]{1,20}", re.ASCII)
@@ -60,10 +63,15 @@ class Delivery(Protocol):
     def octets(self) -> bytes:
         """The user part: short_message, or message_payload in its place."""
 
+    @property
+    def tlvs(self) -> Tlvs:
+        """The optional parameters, in order."""
+
     def tlv(self, tag: int) -> bytes | None:
         """The value of the first optional parameter of that tag."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Of one submit_sm; `id` is verbatim, `state` in the words of appendix B.
@@ -82,6 +90,8 @@ class Receipt:
 
 # As plain numbers: a flag takes ten times as long, and each deliver_sm is asked for it.
 _TYPE, _UDHI = int(EsmClass.TYPE_MASK), int(EsmClass.UDHI)
+_RECEIPTED_ID, _MESSAGE_STATE = int(Tag.RECEIPTED_MESSAGE_ID), int(Tag.MESSAGE_STATE)
+_NETWORK_ERROR = int(Tag.NETWORK_ERROR_CODE)
 _RECEIPTS = (int(EsmClass.RECEIPT), int(EsmClass.INTERMEDIATE))
 
 
@@ -89,7 +99,7 @@ def is_receipt(pdu: Delivery) -> bool:
     """By esm_class (§5.2.12: receipt or intermediate), or by the two TLVs that only one has."""
     if pdu.esm_class & _TYPE in _RECEIPTS:
         return True
-    return pdu.tlv(Tag.RECEIPTED_MESSAGE_ID) is not None and pdu.tlv(Tag.MESSAGE_STATE) is not None
+    return pdu.tlv(_RECEIPTED_ID) is not None and pdu.tlv(_MESSAGE_STATE) is not None
 
 
 def parse(pdu: Delivery) -> Receipt:
@@ -97,31 +107,32 @@ def parse(pdu: Delivery) -> Receipt:
 
     UnreadableReceipt if neither has an id and a state.
     """
-    fields = _fields(pdu)
-    id = _id(pdu.tlv(Tag.RECEIPTED_MESSAGE_ID)) or fields.get("id", "")
+    first = dict(reversed(pdu.tlvs)).get  # the value of the first of each tag
+    number = first(_MESSAGE_STATE)
+    octets = pdu.octets
+    header = bool(pdu.esm_class & _UDHI)
+    plain = None if header else _PLAIN.match(str(octets, "latin-1"))
+    if plain is not None:
+        id, submitted, done, stat, error = plain.groups()
+        state = _named(number) or _STATES.get(stat[:5], stat)
+    else:
+        fields = _fields(octets, header)
+        id = fields.get("id", "")
+        state = _named(number) or _word(fields.get("st", "")) or _unnamed(number)
+        error = _match(_ERROR, fields.get("er", ""))
+        submitted = _match(_DATE, fields.get("su", ""))
+        done = _match(_DATE, fields.get("do", ""))
+    id = _id(first(_RECEIPTED_ID)) or id
     if not id or len(id) > _LONGEST_ID:
         raise UnreadableReceipt("no message id in it" if not id else "its message id has no end")
-    number = pdu.tlv(Tag.MESSAGE_STATE)
-    state = _named(number) or _word(fields.get("st", "")) or _unnamed(number)
     if not state:
         raise UnreadableReceipt("no state in it")
-    return Receipt(
-        id,
-        state,
-        _network_error(pdu) or _match(_ERROR, fields.get("er", "")),
-        _match(_DATE, fields.get("su", "")),
-        _match(_DATE, fields.get("do", "")),
-    )
+    return Receipt(id, state, _network_error(first(_NETWORK_ERROR)) or error, submitted, done)
 
 
-def _fields(pdu: Delivery) -> dict[str, str]:
+def _fields(octets: bytes, header: bool) -> dict[str, str]:
     """What the text says, by the first two letters of its name; what is said first counts."""
-    octets = pdu.octets
-    plain = _PLAIN.match(octets) if not pdu.esm_class & _UDHI else None
-    if plain is not None:
-        id, submitted, done, state, error = [value.decode("ascii") for value in plain.groups()]
-        return {"id": id, "su": submitted, "do": done, "st": state, "er": error}
-    if pdu.esm_class & _UDHI and octets and octets[0] < len(octets):
+    if header and octets and octets[0] < len(octets):
         octets = octets[1 + octets[0] :]
     # Appendix B is ASCII. As ASCII it is sent under every data_coding, except in UCS-2, which some
     # send without saying so. (As GSM 03.38 the underscore of an id would become another letter.)
@@ -177,7 +188,6 @@ def _word(stat: str) -> str:
     return _STATES.get(word[:5], word)
 
 
-def _network_error(pdu: Delivery) -> str:
+def _network_error(value: bytes | None) -> str:
     # §5.3.2.31: network type, then a 16-bit code.
-    value = pdu.tlv(Tag.NETWORK_ERROR_CODE)
     return str(int.from_bytes(value[1:3], "big")).zfill(3) if value and len(value) == 3 else ""

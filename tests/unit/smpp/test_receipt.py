@@ -1,14 +1,12 @@
 """Receipts as SMSCs really write them."""
 
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smpp.constants import EsmClass, Tag
 from smpp.errors import UnreadableReceipt
-from smpp.pdu import DeliverSm
+from smpp.pdu import DataSm, DeliverSm
 from smpp.receipt import Receipt, is_receipt, parse
 
 
@@ -135,24 +133,25 @@ def test_a_header_before_the_text_is_passed_over() -> None:
     assert parse(DeliverSm(esm_class=0x44, short_message=octets)) == Receipt("5", "DELIVRD")
 
 
-@dataclass(frozen=True)
-class DataSmOfAnother:
-    """A data_sm has its text in message_payload only (§4.7.1)."""
-
-    esm_class: int = 4
-    data_coding: int = 0
-    octets: bytes = b"id:5 stat:DELIVRD"
-    tlvs: dict[int, bytes] = field(default_factory=dict)
-
-    def tlv(self, tag: int) -> bytes | None:
-        return self.tlvs.get(tag)
-
-
 def test_a_receipt_may_come_as_data_sm() -> None:
-    assert is_receipt(DataSmOfAnother())
-    assert parse(DataSmOfAnother()) == Receipt("5", "DELIVRD")
-    tlvs = {int(Tag.RECEIPTED_MESSAGE_ID): b"9", int(Tag.MESSAGE_STATE): b"\x02"}
-    assert is_receipt(DataSmOfAnother(esm_class=0, octets=b"", tlvs=tlvs))
+    payload = (int(Tag.MESSAGE_PAYLOAD), b"id:5 stat:DELIVRD")  # §4.7.1: its only place
+    data_sm = DataSm(esm_class=EsmClass.RECEIPT, tlvs=(payload,))
+    assert is_receipt(data_sm)
+    assert parse(data_sm) == Receipt("5", "DELIVRD")
+    tlvs = ((int(Tag.RECEIPTED_MESSAGE_ID), b"9"), (int(Tag.MESSAGE_STATE), b"\x02"))
+    assert is_receipt(DataSm(tlvs=tlvs))
+
+
+def test_of_a_repeated_tlv_the_first_counts() -> None:
+    ids = ((Tag.RECEIPTED_MESSAGE_ID, b"7\0"), (Tag.RECEIPTED_MESSAGE_ID, b"8\0"))
+    states = ((Tag.MESSAGE_STATE, b"\x02"), (Tag.MESSAGE_STATE, b"\x05"))
+    assert parse(of_tlvs(*ids, *states)) == Receipt("7", "DELIVRD")
+
+
+@pytest.mark.parametrize("date", ["26112011560", "2611201156000"])
+def test_a_date_of_so_many_digits_is_none(date: str) -> None:
+    text = APPENDIX_B.replace("2611201156", date)
+    assert parse(DeliverSm(esm_class=4, short_message=text.encode())).submitted == ""
 
 
 @pytest.mark.parametrize(
