@@ -20,11 +20,18 @@ from smpp.pdu import DeliverSm, ShortMessage, SubmitSm, Tlvs
 #: command_length, command_id, command_status, sequence_number (SMPP 3.4 §3.2).
 header = struct.Struct(">IIII")
 _TLV = struct.Struct(">HH")
+_read_tlv = _TLV.unpack_from
+# Of deliver_sm, behind the addresses, if it has no times: esm_class, protocol_id, priority_flag,
+# two empty strings, registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id,
+# sm_length.
+_FIXED = struct.Struct("10B")
+_read_fixed = _FIXED.unpack_from
 _resp = struct.Struct(">IIIIB")
 _EMPTY_RESP = HEADER + 1
 _DELIVER_SM_RESP = int(Command.DELIVER_SM_RESP)  # plain: an IntEnum is slow to pack
 _MOST_BODY = MAX_PDU - HEADER
-_KEPT = 4096  # addresses and templates that are remembered
+_KEPT = 4096  # heads and templates that are remembered
+_LONGEST_HEAD = 6 + 23 + 23  # §4.6.1
 _new = object.__new__
 _OCTET = {value: bytes((value,)) for value in range(256)}
 
@@ -162,99 +169,97 @@ class _Thawed(DeliverSm):
 
 
 class Reader:
-    """Reads deliver_sm bodies; the addresses that come again and again are made once."""
+    """Reads deliver_sm bodies; what stands at their head again and again is made once."""
 
     def __init__(self) -> None:
-        self._addresses: dict[bytes, Address] = {}
+        # service_type, source and destination, by their octets.
+        self._heads: dict[bytes, tuple[str, Address, Address]] = {}
 
     def deliver_sm(self, octets: bytes, start: int, end: int, sequence: int) -> DeliverSm | None:
         """The deliver_sm (§4.6.1) whose body is octets[start:end]; None: let the codec judge."""
-        find = octets.find
-        addresses = self._addresses
+        index = octets.index
         try:
-            # Each find is bounded by `end`; -1 makes the next index wrong, so each is checked.
-            at = find(b"\0", start, end) + 1
-            source_end = find(b"\0", at + 2, end) + 1
-            target_end = find(b"\0", source_end + 2, end) + 1
-            if octets[target_end + 3 : target_end + 5] == b"\0\0":  # no times, as nearly always
-                schedule_end, fixed = target_end + 4, target_end + 5
-            else:
-                schedule_end = find(b"\0", target_end + 3, end) + 1
-                fixed = find(b"\0", schedule_end, end) + 1
-            text = fixed + 5
-            if not (at and source_end and target_end and schedule_end and fixed) or text > end:
-                return None
-            stop = text + octets[fixed + 4]
-            if stop > end:
-                return None
-            key = octets[at:source_end]
-            source = addresses.get(key) or self._address(key)
-            key = octets[source_end:target_end]
-            target = addresses.get(key) or self._address(key)
-            tlvs = _tlvs(octets, stop, end) if stop < end else ()
-        except LocalProtocolError:
+            # Each index is bounded by `end`; the fixed fields may lie beyond it, and then so does
+            # the text.
+            at = start + 1 if not octets[start] else index(b"\0", start, end) + 1
+            source_end = index(b"\0", at + 2, end) + 1
+            fixed = index(b"\0", source_end + 2, end) + 1
+            (
+                esm_class, protocol_id, priority_flag, schedule, validity,
+                registered_delivery, replace_flag, data_coding, default_id, length,
+            ) = _read_fixed(octets, fixed)  # fmt: skip
+            text = fixed + _FIXED.size
+            stop = text + length
+            if schedule or validity or stop > end:
+                return None  # in deliver_sm both times are NULL
+            key = octets[start:fixed]
+            service_type, source, destination = self._heads.get(key) or self._head(
+                key, at - start, source_end - start
+            )
+            tlvs = () if stop == end else _tlvs(octets, stop, end)
+        except (LocalProtocolError, IndexError, ValueError, struct.error):
             return None
         if tlvs is None:
             return None
         pdu: Any = _new(_Thawed)
         pdu.sequence = sequence
-        pdu.service_type = "" if at - start == 1 else _text(octets[start : at - 1])
+        pdu.service_type = service_type
         pdu.source = source
-        pdu.destination = target
-        pdu.esm_class = octets[target_end]
-        pdu.protocol_id = octets[target_end + 1]
-        pdu.priority_flag = octets[target_end + 2]
-        if fixed - target_end == 5:  # two empty strings, as in nearly every deliver_sm
-            pdu.schedule_delivery_time = ""
-            pdu.validity_period = ""
-        else:
-            pdu.schedule_delivery_time = _text(octets[target_end + 3 : schedule_end - 1])
-            pdu.validity_period = _text(octets[schedule_end : fixed - 1])
-        pdu.registered_delivery = octets[fixed]
-        pdu.replace_if_present_flag = octets[fixed + 1]
-        pdu.data_coding = octets[fixed + 2]
-        pdu.sm_default_msg_id = octets[fixed + 3]
+        pdu.destination = destination
+        pdu.esm_class = esm_class
+        pdu.protocol_id = protocol_id
+        pdu.priority_flag = priority_flag
+        pdu.schedule_delivery_time = ""
+        pdu.validity_period = ""
+        pdu.registered_delivery = registered_delivery
+        pdu.replace_if_present_flag = replace_flag
+        pdu.data_coding = data_coding
+        pdu.sm_default_msg_id = default_id
         pdu.short_message = octets[text:stop]
         pdu.tlvs = tlvs
         pdu.__class__ = DeliverSm
         return pdu  # type: ignore[no-any-return]
 
-    def _address(self, octets: bytes) -> Address:
-        address = self._addresses.get(octets)
-        if address is None:
-            address = Address(octets[0], octets[1], octets[2:-1].decode("latin-1"))
-            if len(self._addresses) >= _KEPT:
-                self._addresses.clear()
-            self._addresses[octets] = address
-        return address
+    def _head(self, octets: bytes, source: int, destination: int) -> tuple[str, Address, Address]:
+        """Where the two addresses begin; LocalProtocolError if one of them is none."""
+        head = (
+            str(octets[: source - 1], "latin-1"),
+            _address(octets[source:destination]),
+            _address(octets[destination:]),
+        )
+        if len(octets) <= _LONGEST_HEAD:
+            if len(self._heads) >= _KEPT:
+                self._heads.clear()
+            self._heads[octets] = head
+        return head
 
 
-def _text(octets: bytes) -> str:
-    return str(octets, "latin-1")
+def _address(octets: bytes) -> Address:
+    return Address(octets[0], octets[1], str(octets[2:-1], "latin-1"))
 
 
 def _tlvs(octets: bytes, at: int, end: int) -> Tlvs | None:
     found: list[tuple[int, bytes]] = []
-    unpack = _TLV.unpack_from
     while at < end:
+        tag, length = _read_tlv(octets, at)
         value = at + 4
-        if value > end:
-            return None
-        tag, length = unpack(octets, at)
         at = value + length
-        if at > end:
-            return None
         found.append((tag, octets[value:at]))
-    return tuple(found)
+    return tuple(found) if at == end else None
 
 
 # -- answers ----------------------------------------------------------------------------------
 
 
-def message_id(octets: bytes, start: int, end: int) -> str:
-    """The id in a submit_sm_resp (§4.4.2), verbatim; some SMSCs leave out the NUL, or all of it."""
-    stop = octets.find(b"\0", start, end)
-    return str(octets[start : end if stop < 0 else stop], "latin-1")
+def message_id(read: str, start: int, end: int) -> str:
+    """The id in a submit_sm_resp (§4.4.2), verbatim; some SMSCs leave out the NUL, or all of it.
+
+    `read` are octets as Latin-1, read[start:end] the body.
+    """
+    id = read[start : end - 1]
+    if read[end - 1] == "\0" and "\0" not in id:
+        return id
+    return read[start:end].partition("\0")[0]
 
 
 def deliver_sm_resps(sequences: Sequence[int], status: int) -> bytes:

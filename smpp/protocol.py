@@ -90,10 +90,11 @@ __all__ = [
 Request: TypeAlias = QuerySm | CancelSm | ReplaceSm | DataSm | SubmitMulti | Unknown
 
 
-# Plain integers: the loop that reads compares each PDU with them.
+# Plain names: the loop that reads compares each PDU with them.
 _SUBMIT_SM_RESP = int(Command.SUBMIT_SM_RESP)
 _DELIVER_SM = int(Command.DELIVER_SM)
 _SUBMIT_SM = int(Command.SUBMIT_SM)
+_OPEN, _UNBOUND, _CLOSED = State.OPEN, State.UNBOUND, State.CLOSED
 
 
 class Session:
@@ -299,24 +300,29 @@ class Session:
         """Read every whole frame; where the first that is not whole begins."""
         start, end = 0, len(octets)
         unpack, pending, ear = hot.header.unpack_from, self._window.messages, self._ear
+        answered, delivered, message_id = ear.answered, ear.delivered, hot.message_id
+        deliver_sm = self._reader.deliver_sm
+        read = str(octets, "latin-1")
         while end - start >= HEADER:
             length, command_id, status, sequence = unpack(octets, start)
             stop = start + length
             if stop > end or not HEADER <= length <= MAX_PDU:
                 break
             if command_id == _SUBMIT_SM_RESP and (entry := pending.pop(sequence, None)):
-                message_id = hot.message_id(octets, start + HEADER, stop)
-                ear.answered(sequence, entry[1], entry[0], status, message_id)
-                if self._state is State.UNBOUND:
+                id = message_id(read, start + HEADER, stop)
+                answered(sequence, entry[1], entry[0], status, id)
+                if self._state is _UNBOUND:
                     self._drain()
-            elif command_id == _DELIVER_SM and (
-                pdu := self._reader.deliver_sm(octets, start + HEADER, stop, sequence)
+            elif (
+                command_id == _DELIVER_SM
+                and self._state is not _OPEN
+                and (pdu := deliver_sm(octets, start + HEADER, stop, sequence))
             ):
-                self._delivered(pdu)
+                delivered(pdu)
             else:
                 self._read(octets[start:stop], now)
             start = stop
-            if self._state is State.CLOSED:
+            if self._state is _CLOSED:
                 break
         return start
 
