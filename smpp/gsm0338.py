@@ -31,9 +31,11 @@ def _reversed(basic: str, extension: dict[int, str]) -> dict[str, bytes]:
 
 _ENCODE = _reversed(DEFAULT, EXTENSION)
 
-# Nearly every text is ASCII and in the basic table: one pass finds that out, one writes it.
-_ASCII = bytes(ord(char) for char, septets in _ENCODE.items() if char < "\x80" and len(septets) < 2)
-_SEPTETS = bytes(_ENCODE[chr(code)][0] if code in _ASCII else code for code in range(256))
+# Nearly every text is ASCII and in the basic table: one pass writes it, and marks what is not.
+_NO_SEPTET = 0xFF
+_OF_ASCII = [_ENCODE.get(chr(code), b"") for code in range(128)]
+_SEPTETS = bytes(one[0] if len(one) == 1 else _NO_SEPTET for one in _OF_ASCII) + bytes(128)
+_DEFAULT, _UCS2 = DataCoding.DEFAULT, DataCoding.UCS2
 
 
 @cache
@@ -60,9 +62,9 @@ def _extension(shift: Shift) -> dict[int, str]:
 def encode(text: str, shift: Shift = UNSHIFTED) -> bytes | None:
     """One octet per septet, or None if the text has a character that the tables have not."""
     if shift is UNSHIFTED and text.isascii():
-        octets = text.encode("ascii")
-        if not octets.translate(None, _ASCII):
-            return octets.translate(_SEPTETS)
+        septets = text.encode().translate(_SEPTETS)
+        if _NO_SEPTET not in septets:
+            return septets
     try:
         return codecs.charmap_encode(text, "strict", _table(shift))[0]
     except UnicodeEncodeError:
@@ -159,8 +161,8 @@ def encode_text(text: str) -> tuple[DataCoding, bytes]:
     """The shorter alphabet that can say it: GSM 03.38, else UCS-2 (with surrogates)."""
     septets = encode(text)
     if septets is not None:
-        return DataCoding.DEFAULT, septets
-    return DataCoding.UCS2, text.encode("utf-16-be", errors="replace")
+        return _DEFAULT, septets
+    return _UCS2, text.encode("utf-16-be", errors="replace")
 
 
 SEPTETS = "septets"
