@@ -43,4 +43,4 @@ class Stopwatch:
 
 def destination(number: int) -> bytes:
     """One of a hundred million handsets, as a body carries it (SMPP 3.4 §5.2.5 to 5.2.9)."""
-    return b"\1\1" + f"3361{number:08}\0".encode()
+    return b"\1\x013361%08d\0" % number
