@@ -13,7 +13,6 @@ at `next_at`; give each of `take_settled` to its sink.
 from __future__ import annotations
 
 import math
-from bisect import insort
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Protocol
@@ -128,7 +127,8 @@ class Outflow:
             text = self._current or self._next(now)
             if text is None:
                 break
-            index = text.unsent.pop(0)
+            index = text.unsent[0]
+            text.unsent = text.unsent[1:]
             bodies.append(text.bodies[index])
             items.append((text, index))
             text.flying += 1
@@ -217,17 +217,16 @@ class Outflow:
 
     def _next(self, now: float) -> Text | None:
         """The text whose turn it is."""
-        for queue in (self._again, self._ready):
-            while queue:
-                text = queue.popleft()
-                if text.over:
-                    continue
-                if text.deadline <= now:
-                    self._give_up(text, "it waited too long")
-                elif not text.account.sink.wanted(text.tokens):
-                    self._give_up(text, "withdrawn")
-                else:
-                    return text
+        while queue := self._again or self._ready:
+            text = queue.popleft()
+            if text.over:
+                continue
+            if text.deadline <= now:
+                self._give_up(text, "it waited too long")
+            elif not text.account.sink.wanted(text.tokens):
+                self._give_up(text, "withdrawn")
+            else:
+                return text
         return None
 
     def _landed(self, text: Text) -> None:
@@ -260,8 +259,8 @@ class Outflow:
             if now < text.repeat_until:
                 text.deadline = text.repeat_until
                 self._sweep_at = min(self._sweep_at, text.deadline)
-                text.thrown[index] = status
-                insort(text.unsent, index)
+                text.thrown = {**text.thrown, index: status}
+                text.unsent = tuple(sorted((*text.unsent, index)))
                 self.waiting += 1
                 if text is self._current:
                     self._current = None  # its parts are to come together: wait for the others
@@ -298,7 +297,7 @@ class Outflow:
             else:
                 settled.unsent.append((text.tokens[index], NotSent(reason)))
         self.waiting -= len(text.unsent)
-        text.unsent = []
+        text.unsent = ()
         text.over = True
 
     def _waiting_texts(self) -> Iterator[Text]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from smpp.errors import LocalProtocolError, NotSent, SessionClosed
 
 Token: TypeAlias = Any  #: whatever the sink knows a part by
+
+# Nearly every text has one part, which is never thrown back: those share these.
+_ONLY: tuple[int, ...] = (0,)
+_NONE: Mapping[int, int] = MappingProxyType({})
 
 
 class Text:
@@ -40,9 +45,9 @@ class Text:
         self.tokens = tokens
         self.deadline = deadline
         self.repeat_until = deadline if repeat_until is None else repeat_until
-        self.unsent = [0] if len(bodies) == 1 else list(range(len(bodies)))
+        self.unsent = _ONLY if len(bodies) == 1 else tuple(range(len(bodies)))  # in order
         self.flying = 0  # parts that are written and not answered
-        self.thrown: dict[int, int] = {}  # part to status: thrown back for being too fast
+        self.thrown = _NONE  # part to status: thrown back for being too fast
         self.over = False
         self.account: Account
 

@@ -41,7 +41,7 @@ class Sending:
         until = min(self._count, self._answered + self._ahead)
         since = time.perf_counter() if self._timed else 0.0
         texts = [
-            Text(to, [TEMPLATE.body(to, encode_text(TEXT)[1])], [since])
+            Text(to, (TEMPLATE.body(to, encode_text(TEXT)[1]),), (since,))
             for to in map(destination, range(self._sent, until))
         ]
         self._sent = until

@@ -141,7 +141,7 @@ class Outbox:
             texts = []
             for id, _, body in rows:
                 to = destination(id)
-                texts.append(Text(to, [TEMPLATE.body(to, encode_text(body)[1])], [id]))
+                texts.append(Text(to, (TEMPLATE.body(to, encode_text(body)[1]),), (id,)))
             self.esme.submit_octets(texts, self)
 
     async def _move(self) -> None:
