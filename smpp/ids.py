@@ -131,6 +131,8 @@ class MessageIds:
     def find(self, id: str) -> str:
         """The id as the response had it; as the rule makes it, or unchanged, if that is gone."""
         rule = self.rule
+        if rule is IdRule.SAME:
+            return self._known.get(folded(id), id)
         keys = in_response(id, rule)
         found = next((self._known[key] for key in keys.values() if key in self._known), None)
         if rule is None and (proof := proven(keys, self._known)) is not None:
