@@ -179,8 +179,8 @@ class Reader:
         """The deliver_sm (§4.6.1) whose body is octets[start:end]; None: let the codec judge."""
         index = octets.index
         try:
-            # Each index is bounded by `end`; the fixed fields may lie beyond it, and then so does
-            # the text.
+            # Each index is bounded by `end`; the fixed fields and the text may lie beyond it, and
+            # then no TLVs end there.
             at = start + 1 if not octets[start] else index(b"\0", start, end) + 1
             source_end = index(b"\0", at + 2, end) + 1
             fixed = index(b"\0", source_end + 2, end) + 1
@@ -190,7 +190,7 @@ class Reader:
             ) = _read_fixed(octets, fixed)  # fmt: skip
             text = fixed + _FIXED.size
             stop = text + length
-            if schedule or validity or stop > end:
+            if schedule or validity:
                 return None  # in deliver_sm both times are NULL
             key = octets[start:fixed]
             service_type, source, destination = self._heads.get(key) or self._head(

@@ -150,6 +150,15 @@ def test_any_body_of_a_deliver_sm_is_read_alike(body: bytes, after: bytes) -> No
         assert found == (None if timed(wanted) else wanted)
 
 
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_deliver_sm_that_is_cut_does_not_go_on_in_the_next(cut: int) -> None:
+    whole = encode(DeliverSm(sequence=1, short_message=b"hello", tlvs=((0x1E, b"71"),)))
+    assert read(whole, after=whole) is not None
+    assert read(whole[:-cut], after=whole) == (
+        DeliverSm(sequence=1, short_message=b"hello") if cut == 6 else None
+    )
+
+
 def test_only_so_many_heads_are_kept() -> None:
     reader = Reader()
     for n in range(5000):
@@ -171,6 +180,8 @@ def test_a_head_of_any_length_is_read_and_only_a_short_one_kept() -> None:
 
 
 @given(st.binary(max_size=40), st.binary(max_size=5))
+@example(b"7\0x\0", b"")
+@example(b"7\0x", b"\0")
 def test_a_message_id_is_read_as_the_codec_reads_it(body: bytes, after: bytes) -> None:
     frame = hot.header.pack(HEADER + len(body), Command.SUBMIT_SM_RESP, 0, 7) + body
     pdu = decode(frame)
