@@ -103,6 +103,9 @@ class Engine(Protocol):
         What is read by it is complete: no event will ever come before one that was read.
         """
 
+    def beyond(self, cursor: int) -> tuple[str, tuple[object, ...]]:
+        """... for all that this transaction sees there; others may still come in between."""
+
     def placed(self, stream: str, sequence: int) -> Row:
         """The values for `place` of what comes after this event of the stream."""
 

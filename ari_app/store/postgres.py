@@ -301,9 +301,13 @@ class PostgresEngine:
         Numbers are given out before the commit, so a smaller one may become visible later. What
         was written by transactions older than any that still runs is complete.
         """
+        condition, values = self.beyond(cursor)
+        return f"{condition} AND xid < pg_snapshot_xmin(pg_current_snapshot())", values
+
+    def beyond(self, cursor: int) -> tuple[str, tuple[object, ...]]:
+        """See the protocol."""
         xid, position = divmod(cursor, 1 << _SHIFT)
-        safe = "xid < pg_snapshot_xmin(pg_current_snapshot())"
-        return f"(xid, position) > (?::text::xid8, ?) AND {safe}", (str(xid), position)
+        return "(xid, position) > (?::text::xid8, ?)", (str(xid), position)
 
     def was_committed(self, error: BaseException) -> bool:
         """See the protocol."""

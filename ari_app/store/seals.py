@@ -59,7 +59,9 @@ class Seals:
 
     async def rows(self, after: int, limit: int) -> tuple[int, list[LinkedRow]]:
         """See the port."""
-        found = await self._read(lambda link: _page(self._engine, link, after, limit))
+        found = await self._read(
+            lambda link: _page(self._engine, link, self._engine.after(after), limit)
+        )
         return (int(found[-1][0]) if found else after), [_linked(row) for row in found]
 
     async def keep(self, seal: Seal, tiles: Sequence[Tile], fence: Fence | None = None) -> None:
@@ -111,7 +113,8 @@ class AuditedDatabase:
             yield [int(row[0]) for row in rows], [_linked(row) for row in rows]
 
     def _page(self, after: int, size: int, link: Link) -> list[Row]:
-        return _page(self._engine, link, after, size)
+        # All that the heads count: both are of one snapshot. What is not settled is not sealed yet.
+        return _page(self._engine, link, self._engine.beyond(after), size)
 
     def parts(self, size: int) -> list[tuple[int, int]]:
         """See the port. On PostgreSQL places are too far apart to be cut evenly."""
@@ -184,8 +187,10 @@ class AuditedDatabase:
             connection.text_factory = str
 
 
-def _page(engine: Engine, link: Link, after: int, limit: int) -> list[Row]:
-    condition, values = engine.after(after)
+def _page(
+    engine: Engine, link: Link, which: tuple[str, tuple[object, ...]], limit: int
+) -> list[Row]:
+    condition, values = which
     query = f"""
         SELECT {engine.cursor}, {_LINKED} FROM event
         WHERE {condition} ORDER BY {engine.order} LIMIT ?"""

@@ -216,6 +216,10 @@ class SqliteEngine:
         """See the protocol. One writer: positions become visible in order."""
         return "position > ?", (cursor,)
 
+    def beyond(self, cursor: int) -> tuple[str, tuple[object, ...]]:
+        """See the protocol."""
+        return self.after(cursor)
+
     def was_committed(self, error: BaseException) -> bool:
         """See the protocol. The file is as the driver says."""
         return False
