@@ -7,17 +7,19 @@ import logging
 import os
 from collections.abc import Sequence
 
-from ari_app.calls.adoption import Adoption, Course
+from ari_app.calls.adoption import Course
 from ari_app.calls.callbacks import Attempt
-from ari_app.calls.closing import close, variables
+from ari_app.calls.closing import Ending, close, count, give_back
 from ari_app.calls.dialogue import Phase, Signal
 from ari_app.calls.ear import Ear
+from ari_app.calls.inbox import Inbox
 from ari_app.calls.instruments import Instruments
 from ari_app.calls.journal import Journal
 from ari_app.calls.leg import Leg
 from ari_app.calls.mouth import Mouth
 from ari_app.calls.nobody import Nobody
 from ari_app.calls.people import People
+from ari_app.calls.reaching import Reaching
 from ari_app.calls.recording import CallRecording, RecordingEvent
 from ari_app.calls.returning import Return
 from ari_app.calls.signals import CallerGone, Evicted, OfPhone, PhoneGone, PhoneKey, Sign, Told
@@ -25,8 +27,6 @@ from ari_app.calls.talk import Talk
 from ari_app.conversation.events import (
     AudioMissing,
     CallAnswered,
-    CallEnded,
-    CallLeft,
     CallReceived,
     ConversationOpened,
     Event,
@@ -35,7 +35,7 @@ from ari_app.conversation.events import (
     KeyPressed,
 )
 from ari_app.conversation.identity import E164, new_id
-from ari_app.errors import AriRefused, LeaseLost, SegueError, Unavailable
+from ari_app.errors import SegueError
 from ari_app.ports import Exit, FoundCall, IncomingCall, TurnDetector, failpoint
 
 logger = logging.getLogger(__name__)
@@ -71,30 +71,31 @@ class CallSession:
         self._detector = detector
         stream = found.conversation if found else back.stream if back else ""
         stream = stream or new_id("conv", now, os.urandom(10))
-        # What has happened waits here as the event that it will be; None: the call is over.
-        self._signals: asyncio.Queue[Signal | Event | Told | OfPhone | None] = asyncio.Queue()
-        self._recording = CallRecording(self.id, stream, tools, self._signals.put_nowait)
+        self._inbox = Inbox()
+        self._recording = CallRecording(self.id, stream, tools, self._inbox.put)
         self._journal = Journal(tools.store, stream, self._recording.follow)
         self._found = found is not None
         self._closed = self._found  # whether the log is not ours to write
-        self._gone: str | None = None
-        self._evicted: tuple[Exit, str] | None = None
         self._nothing_left = False  # to be done when it is over
         self._back = Return(back, tools, self._journal) if back else None
         self._exit: Exit | None = None  # to the dialplan, if not as it was decided
-        self._people: People | None = None
-        self._nobody: Nobody | None = None
-        self._person = found.person if found else ""
         self._leg = Leg(self.id, self.channel, tools)
-        self._mouth = Mouth(
-            self.id, tools, self._signals.put_nowait, on_listening=self._recording.listening
+        self._reaching = Reaching(
+            self.id,
+            self.channel,
+            tools,
+            self._journal,
+            self._leg,
+            found.person if found else "",
+            self._inbox.put,
         )
+        self._mouth = Mouth(self.id, tools, self._inbox.put, on_listening=self._recording.listening)
         self._ear = Ear(
             self.id,
             tools.recognisers,
             on_words=self._partial,
-            on_lost=lambda: self._signals.put_nowait(HearingLost(call=self.id)),
-            on_back=lambda: self._signals.put_nowait(HearingBack(call=self.id)),
+            on_lost=lambda: self._inbox.put(HearingLost(call=self.id)),
+            on_back=lambda: self._inbox.put(HearingBack(call=self.id)),
         )
         self._talk = Talk(self.id, tools, detector, self._journal, self._mouth, self._ear)
 
@@ -102,25 +103,20 @@ class CallSession:
 
     def key_pressed(self, key: str) -> None:
         """A DTMF key."""
-        self._signals.put_nowait(KeyPressed(call=self.id, key=key))
+        self._inbox.put(KeyPressed(call=self.id, key=key))
 
     def caller_gone(self, cause: str) -> None:
         """The channel is not ours any more."""
-        if self._gone is None:
-            self._gone = cause
-            self._signals.put_nowait(None)
+        self._inbox.caller_gone(cause)
 
     def evict(self, exit: Exit, reason: str) -> None:
         """Give the call to the dialplan now."""
-        self._evicted = exit, reason
-        self._signals.put_nowait(None)
+        self._inbox.evict(exit, reason)
 
     @property
     def phone(self) -> str:
         """The id of the phone that rings for the caller, or that they talk with; "" if none."""
-        if not self.is_up:
-            return self.id
-        return self._people.phone if self._people else self._person.partition("-")[2]
+        return self._reaching.phone if self.is_up else self.id
 
     @property
     def is_up(self) -> bool:
@@ -129,19 +125,19 @@ class CallSession:
 
     def phone_answered(self) -> None:
         """The phone was picked up."""
-        self._signals.put_nowait(OfPhone(self.phone, Sign.ANSWERED))
+        self._inbox.put(OfPhone(self.phone, Sign.ANSWERED))
 
     def phone_gone(self, cause: int, status: int) -> None:
         """The phone is there no more."""
-        self._signals.put_nowait(OfPhone(self.phone, PhoneGone(cause, status)))
+        self._inbox.put(OfPhone(self.phone, PhoneGone(cause, status)))
 
     def phone_key(self, key: str) -> None:
         """The person pressed a key."""
-        self._signals.put_nowait(OfPhone(self.phone, PhoneKey(key)))
+        self._inbox.put(OfPhone(self.phone, PhoneKey(key)))
 
     def media_gone(self) -> None:
         """The leg has ended by itself: neither side hears the other."""
-        self._signals.put_nowait(Sign.MEDIA_GONE)
+        self._inbox.put(Sign.MEDIA_GONE)
 
     def heard(self, pcm: bytes, at: float) -> None:
         """Audio of the caller (port AudioSink)."""
@@ -150,7 +146,7 @@ class CallSession:
         if self._talk.silent_line:
             self._talk.silent_line = False
             if self._ear.hears:
-                self._signals.put_nowait(HearingBack(call=self.id))
+                self._inbox.put(HearingBack(call=self.id))
         if not self._ear.hears:
             return
         self._ear.feed(pcm)
@@ -159,16 +155,14 @@ class CallSession:
     def no_audio(self, at: float) -> None:
         """Nothing has come from the caller's phone (port AudioWatch)."""
         self._talk.silent_line = True
-        self._signals.put_nowait(AudioMissing(call=self.id))
+        self._inbox.put(AudioMissing(call=self.id))
 
     def prompt_ended(self, at: float) -> None:
         """A segment has been sent in full (port AudioSink)."""
-        if self._nobody is not None or (self._back is not None and not self._back.confirmed):
-            self._signals.put_nowait(Sign.SPOKEN)
-        elif self._people is not None:
-            self._people.caller_heard(at)
-        else:
+        if self._waits is None:
             self._mouth.ended(at)
+        elif self._unconfirmed or self._reaching.caller_heard(at):
+            self._inbox.put(Sign.SPOKEN)
 
     def _partial(self, text: str) -> None:
         self._detector.partial(text, self._tools.clock.monotonic())
@@ -192,22 +186,22 @@ class CallSession:
             await self._go_on()
             await self._to_people()
         except CallerGone:
-            cause = self._gone or "gone"
+            cause = self._inbox.gone or "gone"
         except Evicted:
-            assert self._evicted is not None, "only an eviction raises it"
-            exit, self._talk.reason = self._evicted
-            if self._people is None:
-                self._talk.exit = exit
-            else:  # the record for people has been made
+            assert self._inbox.evicted is not None, "only an eviction raises it"
+            exit, self._talk.reason = self._inbox.evicted
+            if self._reaching.begun:  # the record for people has been made
                 self._exit = exit
+            else:
+                self._talk.exit = exit
         except asyncio.CancelledError:
             cause = self._fail("cancelled")
         except SegueError as error:
             cause = self._fail("error")
-            if self._gone is None:
+            if self._inbox.gone is None:
                 logger.error("call %s goes to the dialplan: %s", self.id, error)
             else:
-                cause = self._gone
+                cause = self._inbox.gone
         except Exception:  # outermost of a call: its caller still gets a way out
             cause = self._fail("error")
             logger.exception("call %s failed", self.id)
@@ -262,7 +256,7 @@ class CallSession:
         await self._journal.append(events)
         assert self._leg.line is not None, "it was connected"
         if not await back.confirm(self._leg.line, self._next):
-            self._gone = self._gone or "not confirmed"
+            self._inbox.gone = self._inbox.gone or "not confirmed"
             return False
         self._talk.exit = self._exit = None
         await self._talk.ask_again(back.about())
@@ -291,8 +285,9 @@ class CallSession:
             self._talk.exit, self._talk.reason = Exit.ERROR, "the call was over"
             return False
         logger.warning("call %s of a worker that is gone goes on here", self.id)
-        if self._person or self._journal.state.person:
-            await self._resume_with_a_person(plan)
+        if self._reaching.met:
+            self._talk.exit, self._talk.reason = Exit.HANDOFF, plan.people or ""
+            await self._reaching.go_on(self._talk.reason, self._next)
             return False
         events = await self._connect(answered=plan.answered)
         match plan.course:
@@ -320,125 +315,68 @@ class CallSession:
         await asyncio.sleep(_LINGER)
 
     async def _next(self) -> Signal | Event | Told:
-        """What has happened next; CallerGone and Evicted go before all else."""
+        """What has happened next and is for the talk, or who waits; CallerGone, Evicted."""
         while True:
-            signal = await self._signals.get()
-            if self._gone is not None:
-                raise CallerGone
-            if self._evicted is not None:
-                raise Evicted
-            if isinstance(signal, OfPhone):
-                if signal.phone == self.phone:  # else of one that is not waited for any more
-                    return signal.told
-            elif isinstance(signal, RecordingEvent):
-                await self._journal.append([signal])
-            elif signal is Sign.MEDIA_GONE and self._waits is not None:
-                if not (self._people and self._people.joined):
+            happening = await self._inbox.next()
+            if isinstance(happening, OfPhone):
+                if happening.phone == self.phone:  # else of one that is not waited for any more
+                    return happening.told
+            elif isinstance(happening, RecordingEvent):
+                await self._journal.append([happening])
+            elif happening is Sign.MEDIA_GONE and self._waits is not None:
+                if not self._reaching.joined:
                     await self._leg.connect_again()
-            elif signal is not None:
-                return signal
-
-    # -- people ---------------------------------------------------------------------------------
+            else:
+                return happening
 
     async def _to_people(self) -> None:
         """Where the policy names phones of people, bring the caller to one, or fall back."""
-        reach = self._tools.agent.bundle.reach
-        if self._talk.exit is not Exit.HANDOFF or not reach.agents:
+        if self._talk.exit is not Exit.HANDOFF or not self._tools.agent.bundle.reach.agents:
             return
         self._recording.stop("people")
         await self._ear.aclose()  # who waits is heard by keys
-        people = self._people = self._people_of(self._talk.reason)
-        chosen = await people.find(self._next)
-        if people.joined:
-            await self._talk_with_a_person(people)
-            return
-        assert self._leg.line is not None, "a caller who talked with us has a line"
-        self._nobody = Nobody(
-            self.id, self._tools, self._journal, self._leg.line, self._talk.reason
-        )
-        self._exit = await self._nobody.fall_back(chosen, people.missed, self._next)
+        await self._reaching.bring(self._talk.reason, self._next)
         await asyncio.sleep(_LINGER)
-
-    async def _resume_with_a_person(self, plan: Adoption) -> None:
-        """The two have been talking all the while; or one of them has hung up meanwhile."""
-        self._talk.exit, self._talk.reason = Exit.HANDOFF, plan.people or ""
-        people = self._people = self._people_of(self._talk.reason)
-        people.found(self.phone or self._journal.state.person or "")
-        await self._leg.release()
-        if self._person:
-            await people.note_joined()
-            await self._talk_with_a_person(people)
-        else:
-            self._exit = Exit.DONE
-            await people.part("lost")
-
-    async def _talk_with_a_person(self, people: People) -> None:
-        self._exit = Exit.DONE
-        try:
-            await people.talk(self._next)
-        except (Evicted, asyncio.CancelledError):
-            self._nothing_left = True
-            logger.warning("call %s goes on with a person, without us", self.id)
-            raise
-
-    def _people_of(self, reason: str) -> People:
-        return People(
-            self.id,
-            self.channel,
-            self._tools,
-            self._journal,
-            self._leg,
-            reason,
-            self._signals.put_nowait,
-        )
 
     async def _finish(self, cause: str) -> None:
         """Free everything, tell the dialplan, and write the hand-off record."""
         self._recording.stop("people" if self._talk.exit is Exit.HANDOFF else "call_ended")
-        if self._nothing_left:
+        if self._nothing_left or self._reaching.left_alone:
             await self._ear.aclose()
             await self._leg.aclose()
             return
-        statistics = await self._leg.statistics(gone=self._gone is not None)
+        gone = self._inbox.gone is not None
+        statistics = await self._leg.statistics(gone=gone)
         await self._leg.release()
-        exit, reason = self._exit or self._talk.exit or Exit.ERROR, self._talk.reason
-        left = False
-        if self._gone is None:
-            try:
-                await self._tools.telephone.leave(
-                    self.channel, exit, variables(self._journal, reason)
-                )
-                left = True
-            except (AriRefused, Unavailable) as error:
-                logger.warning("call %s could not be given back: %s", self.id, error)
+        exit = self._exit or self._reaching.exit or self._talk.exit or Exit.ERROR
+        tools, journal, reason = self._tools, self._journal, self._talk.reason
+        left = not gone and await give_back(tools, journal, self.id, self.channel, exit, reason)
         await self._talk.aclose()
         await self._ear.aclose()
         await self._leg.aclose()
         await self._recording.aclose()
-        last: list[Event] = self._untold()
-        if left:
-            last.append(CallLeft(call=self.id, exit=exit.value, reason=reason or cause))
-        last.append(CallEnded(call=self.id, cause=cause, statistics=statistics))
-        duration = self._tools.clock.monotonic() - self._began
-        self._tools.meter.observe("segue_call_duration_seconds", duration)
-        self._tools.meter.count("segue_calls_total", outcome=exit.value if left else "hangup")
-        if self._closed:
-            return
-        try:
-            await close(self._journal, self._tools.agent, self._talk.exit, reason, last)
-        except (Unavailable, LeaseLost) as error:
-            logger.error("the end of call %s could not be stored: %s", self.id, error)
+        end = Ending(
+            call=self.id,
+            cause=cause,
+            reason=reason,
+            exit=self._talk.exit,
+            left=exit if left else None,
+            statistics=statistics,
+            seconds=tools.clock.monotonic() - self._began,
+        )
+        count(tools, end)
+        if not self._closed:
+            await close(tools, journal, end, self._inbox.untold())
 
-    def _untold(self) -> list[Event]:
-        """What the recording told after the last signal was taken."""
-        waiting = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
-        return [signal for signal in waiting if isinstance(signal, RecordingEvent)]
+    @property
+    def _unconfirmed(self) -> Return | None:
+        """Whoever picked up the phone that we let ring has not said yet that it is them."""
+        return self._back if self._back and not self._back.confirmed else None
 
     @property
     def _waits(self) -> Nobody | People | Return | None:
         """Who has a sense of time of their own now."""
-        unconfirmed = self._back if self._back and not self._back.confirmed else None
-        return self._nobody or self._people or unconfirmed
+        return self._reaching.waits or self._unconfirmed
 
     async def _tick(self) -> None:
         while True:
@@ -449,7 +387,7 @@ class CallSession:
             self._mouth.follow(self._mouth.dialogue.tick(now))
             if waits := self._waits:
                 if waits.due(now):
-                    self._signals.put_nowait(Sign.DUE)
+                    self._inbox.put(Sign.DUE)
                 continue
             self._mouth.comfort(now)
             until = self._talk.no_audio_until
