@@ -22,7 +22,6 @@ ENTRIES = {
     "open-conversation",  # asked by a site's own contexts, as are
     "send-text",
     "eligibility",
-    "agent-leg",  # originated by the application
     "fake-site",  # tests
 }
 

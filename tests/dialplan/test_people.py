@@ -1,4 +1,4 @@
-"""Hours, a menu of keys, nobody there, and a person's own leg: on a real call, by real keys."""
+"""Hours, a menu of keys, and nobody there: on a real call, by real keys."""
 
 from __future__ import annotations
 
@@ -221,53 +221,3 @@ async def test_who_does_not_want_to_be_called_back_is_not(
             await phone.press(key)
         await apologises_and_ends(phone)
     assert not ami.saw_user_event("SegueCallback")
-
-
-# -- a person's own leg -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def brief(pbx: PrivateAsterisk) -> Iterator[None]:
-    """Beeps instead of sentences."""
-    with setting(pbx, "SEGUE_SAY_WHISPER", "beep"), setting(pbx, "SEGUE_SAY_ACCEPT", "beep"):
-        yield
-
-
-@pytest.mark.usefixtures("brief")
-async def test_a_person_hears_who_waits_and_takes_it_by_a_key(
-    pbx: PrivateAsterisk, ami: Ami, dial: Dial
-) -> None:
-    async with registered(pbx) as application:
-        phone = await dial("agent-leg,s,1")
-        await phone.until_prompt(PATIENCE)
-        await phone.press("1")
-        assert (await told(ami, "SegueAgent"))["Outcome"] == "accepted"
-        assert (await application.event("StasisStart"))["args"][0] == "agent"
-    forgotten(pbx)
-
-
-@pytest.mark.usefixtures("brief")
-@pytest.mark.parametrize(("key", "outcome"), [("2", "declined"), ("", "silent")])
-async def test_a_person_who_does_not_take_it_is_let_go(
-    pbx: PrivateAsterisk, ami: Ami, dial: Dial, key: str, outcome: str
-) -> None:
-    before = pbx.log.read_text().count("Playing 'beep")
-    phone = await dial("agent-leg,s,1")
-    await phone.until_prompt(PATIENCE)
-    if key:
-        await phone.press(key)
-    assert (await told(ami, "SegueAgent"))["Outcome"] == outcome
-    assert (await phone.until_ended(PATIENCE)).by is Side.FAR_END
-    if not key:  # who is slow has heard it three times
-        assert pbx.log.read_text().count("Playing 'beep") == before + 6
-
-
-@pytest.mark.usefixtures("brief")
-async def test_a_person_who_takes_it_when_the_application_is_gone_is_let_go(
-    ami: Ami, dial: Dial
-) -> None:
-    phone = await dial("agent-leg,s,1")
-    await phone.press("1")
-    assert (await phone.until_ended(PATIENCE)).by is Side.FAR_END
-    assert (await told(ami, "SegueAgent"))["Outcome"] == "accepted"
-    await asyncio.to_thread(ami.wait_for, "UserEvent", UserEvent="SegueAgent", Outcome="lost")

@@ -96,7 +96,15 @@ async def test_a_caller_who_talks_with_a_person_goes_on_talking(
 ) -> None:
     async with registered(pbx) as application:
         caller = await comes(pbx, application, "1000@to-segue")
-        person = await comes(pbx, application, "1@agent-leg")
+        person = "ag-leg_1"
+        await application.post(
+            "channels",
+            endpoint="Local/agent@fake-people/n",
+            app=pbx.app,
+            appArgs="agent,leg_1",
+            channelId=person,
+        )
+        await application.event("StasisStart")
         await application.post("bridges/br-2", type="mixing")
         await application.post("bridges/br-2/addChannel", channel=f"{caller},{person}")
         alone = await comes(pbx, application, "1000@to-segue")
