@@ -23,6 +23,7 @@ _WHISPERED = frozenset({"topic", "reason", "slots"})
 
 def check(bundle: Bundle) -> None:
     """Every name that a rule can reach exists; every template renders."""
+    _check_people(bundle)
     for name, wordings in bundle.prompts.items():
         for wording in wordings:
             more = _ABOUT if name == bundle.callbacks.about else frozenset()
@@ -64,7 +65,6 @@ def check(bundle: Bundle) -> None:
     check_recording(bundle.recording, map(bundle.render, bundle.prompts[bundle.disclosure]))
     for rule in bundle.rules:
         _check_rule(bundle, rule)
-    _check_people(bundle)
     for channel in ("voice", "sms"):
         left = [r for r in bundle.rules if dict(r.when).keys() <= {"channel"}]
         if not any(r.takes("channel", channel) for r in left):
