@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from ari_app.conversation.events import (
     AgentSpoke,
@@ -31,64 +27,13 @@ from ari_app.phone.call import Phone, Side
 from tests.support.callers import Caller, Story, only
 from tests.support.desk import Desk
 from tests.support.faults import fault
-from tests.support.house import PATIENCE, House
+from tests.support.house import PATIENCE
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.vosk]
-
-_SHORT = Path(__file__).parents[1] / "fixtures" / "short.yaml"
-_REACH = """
-reach:
-  agents:
-    - {{name: moved, endpoint: PJSIP/nobody, ring: 5}}
-    - {{name: first, endpoint: "PJSIP/carrier/sip:first@127.0.0.1:{first}", ring: {ring}}}
-    - {{name: second, endpoint: "PJSIP/carrier/sip:second@127.0.0.1:{second}", ring: {ring}}}
-  whisper: "A caller. Press 1."
-  waiting: looking
-  every: 5
-  keys: {{"2": voicemail}}
-  nobody: [callback, dialplan]
-  offer: offer_callback
-  promised: will_call
-"""
-_RING = 7
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def ports() -> tuple[int, int, int]:
-    """Of the phones of two persons (of a third, `moved`, there is none), and of who is called."""
-    return free_port(), free_port(), free_port()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def reached(
-    house: House, ports: tuple[int, int, int], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[None]:
-    """The policy knows these phones while these tests run."""
-    reach = _REACH.format(first=ports[0], second=ports[1], ring=_RING)
-    bundle = tmp_path_factory.mktemp("reach") / "bundle.yaml"
-    bundle.write_text(_SHORT.read_text(encoding="utf-8") + reach, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as settings:
-        # For every restart of these tests.
-        settings.setenv("SEGUE_POLICY__BUNDLE", str(bundle))
-        settings.setenv("SEGUE_CALLS__DIAL", f"PJSIP/carrier/sip:{{number}}@127.0.0.1:{ports[2]}")
-        await house.restart()
-        yield
-    await house.restart()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def desks(house: House, ports: tuple[int, int, int]) -> AsyncIterator[tuple[Desk, Desk]]:
-    # A whisper is spoken when it is needed: then espeak-ng runs, behind two pipes.
-    house.descriptors_at_rest += 2
-    async with AsyncExitStack() as stack:
-        first, second = [await stack.enter_async_context(await Desk.at(p)) for p in ports[:2]]
-        yield first, second
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.vosk,
+    pytest.mark.usefixtures("reached"),
+]
 
 
 async def who_wants_a_person(story: Story) -> Caller:
@@ -115,13 +60,6 @@ async def hear_each_other(story: Story, one: Phone, other: Phone) -> None:
         heard = listener.heard()[max(at - 8000, 0) :].astype(float)
         likeness = np.correlate(heard, said.astype(float), "valid").max()
         assert likeness > 0.8 * float(np.square(said.astype(float)).sum())
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def home(ports: tuple[int, int, int]) -> AsyncIterator[Desk]:
-    """Where those are called who asked for it."""
-    async with await Desk.at(ports[2]) as phone:
-        yield phone
 
 
 async def who_is_promised_a_call(story: Story, desks: tuple[Desk, Desk]) -> Caller:
