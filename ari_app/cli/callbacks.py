@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import json
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from ari_app.calls.promising import KIND
 from ari_app.cli.conversations import reading
 from ari_app.config import load
 from ari_app.conversation.events import CallbackEnded
-from ari_app.errors import SettingsError
+from ari_app.errors import Conflict, SettingsError
 from ari_app.store.store import EventStore
 from ari_app.telemetry.clock import SystemClock
 from ari_app.telemetry.meter import PrometheusMeter
@@ -57,16 +58,7 @@ def cancel(config: Path | None, id: str, reason: str, as_json: bool) -> None:
         premises = Premises(settings, SystemClock(), PrometheusMeter())
         await premises.open()
         try:
-            store = premises.store
-            known = [one for one in await _waiting(store) if one.callback == id]
-            if not known:
-                raise SettingsError(
-                    f"no call-back {id} is open: `segue callbacks list` shows those that are"
-                )
-            stream = known[0].conversation
-            ended = CallbackEnded(callback=id, reason=reason, by=f"operator:{getpass.getuser()}")
-            await store.append(stream, [ended])
-            return stream
+            return await _cancel(premises.store, id, reason)
         finally:
             await premises.aclose()
 
@@ -77,7 +69,25 @@ def cancel(config: Path | None, id: str, reason: str, as_json: bool) -> None:
         Console().print(f"Call-back {id} is cancelled.", markup=False, highlight=False)
 
 
+async def _cancel(store: EventStore, id: str, reason: str) -> str:
+    """The conversation that it was open in; whoever is called just now may be faster than we."""
+    while True:
+        known = [one for one in await _waiting(store) if one.callback == id]
+        if not known:
+            raise SettingsError(
+                f"no call-back {id} is open: `segue callbacks list` shows those that are"
+            )
+        stream = known[0].conversation
+        state = await store.state(stream)
+        ended = CallbackEnded(callback=id, reason=reason, by=f"operator:{getpass.getuser()}")
+        with contextlib.suppress(Conflict):
+            if id in state.callbacks:
+                await store.append(stream, [ended], expected=state.sequence)
+                return stream
+
+
 async def _waiting(store: EventStore) -> list[_Waiting]:
+    """By their timers: each is stored with its promise or attempt, so none is missing or late."""
     found: dict[str, _Waiting] = {}
     for timer in await store.due_timers(_LATEST, _MOST, kind=KIND):
         _, id, *made = timer.id.split(":")
@@ -86,4 +96,4 @@ async def _waiting(store: EventStore) -> list[_Waiting]:
             due = datetime.fromtimestamp(timer.due / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
             attempts = int(made[0]) if made else 0
             found[id] = _Waiting(id, timer.stream, due, attempts, state.topic or "")
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: one.due)
