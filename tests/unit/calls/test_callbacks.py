@@ -11,6 +11,7 @@ from ari_app.conversation.events import (
     CallbackEnded,
     CallbackMissed,
     CallbackPostponed,
+    CallerSilent,
     ConversationOpened,
     DecisionMade,
     HandoffRecorded,
@@ -30,10 +31,10 @@ class Promise:
         tools = story.calls._tools
         self.callbacks = Callbacks(tools, dial, lambda: story.calls.full, story.calls.call_back)
 
-    async def made(self) -> None:
+    async def made(self, stream: str = STREAM) -> None:
         story = self.story
         wanted, timer = promise(
-            story.clock, STREAM, E164(CALLER), "+15550100", story.clock.now(), "asked"
+            story.clock, stream, E164(CALLER), "+15550100", story.clock.now(), "asked"
         )
         opened = ConversationOpened(channel="voice", did="+15550100", language="en", number=CALLER)
         open_question = DecisionMade(
@@ -48,7 +49,7 @@ class Promise:
             topic="hours",
             question="offer_hours",
         )
-        await story.store.append(STREAM, [opened, open_question, wanted], timers=[timer])
+        await story.store.append(stream, [opened, open_question, wanted], timers=[timer])
 
     async def comes_due(self, minutes: float = 0) -> None:
         self.story.clock.advance(minutes * MINUTE)
@@ -79,6 +80,22 @@ async def test_who_is_due_is_called_by_the_way_out_of_the_site(promised: Promise
     assert len(promised.story.telephone.rung) == 1
     promised.story.calls.leg_gone(channel, 17, 486)
     await promised.story.is_over()
+
+
+async def test_whose_conversation_moves_just_then_keeps_nobody_else_waiting(
+    promised: Promise,
+) -> None:
+    story = promised.story
+    await promised.made("conv_2")
+    story.store.faster = [CallerSilent(call="call_0")]  # before the first of them is decided
+    await promised.comes_due()
+    await promised.rings(1)
+    await promised.comes_due()
+    await promised.rings(2)
+    assert len(story.telephone.rung) == 2
+    for channel, _, _ in list(story.telephone.rung):
+        story.calls.leg_gone(channel, 17, 486)
+    await story.is_over()
 
 
 async def test_who_says_that_it_is_them_goes_on_where_they_were(promised: Promise) -> None:

@@ -98,6 +98,7 @@ async def test_who_takes_the_call_is_joined_with_the_caller_and_nothing_of_ours_
     await asks_for_a_person(story)
     phone = await takes_the_call(story)
     assert list(story.telephone.joined.values()) == [(CHANNEL, phone)]
+    assert story.lines.opened[0].playing is None, "no tone of ours into their first words"
     await story.eventually(story.nothing_is_left_open)
     assert CHANNEL not in story.telephone.left
     acknowledged = [e for e in await story.log() if isinstance(e, HandoffAcknowledged)]
@@ -164,6 +165,12 @@ async def test_whom_nobody_takes_is_promised_a_call_for_the_asking(story: CallSt
     assert wanted.reason == "nobody_there"
     (timer,) = await story.store.due_timers(story.clock.now(), kind="callback")
     assert timer.id == f"callback:{wanted.callback}"
+
+
+async def test_a_phone_that_was_missed_is_nobodys_any_more(story: CallStory) -> None:
+    await nobody_takes_it(story)
+    await story.hears("offer_callback")
+    assert len(story.calls.live) == 1, "a bridge or a channel of it would be swept"
 
 
 async def test_who_does_not_want_to_be_called_leaves_a_message(story: CallStory) -> None:

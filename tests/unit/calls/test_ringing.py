@@ -77,6 +77,16 @@ def test_the_whisper_is_said_three_times_to_somebody_who_presses_nothing(
     assert ringing.tick(34) == [Missed(FIRST, Outcome.SILENT, True), Ring(SECOND)]
 
 
+def test_the_next_person_hears_it_three_times_too(ringing: Ringing) -> None:
+    ringing.picked_up(0)
+    for at in (30, 60, 90):
+        ringing.tick(at)
+    assert ringing.picked_up(91) == [Do.WHISPER]
+    for at in (121, 151):
+        assert ringing.tick(at) == [Do.WHISPER]
+    assert ringing.tick(181) == [Missed(SECOND, Outcome.SILENT, True), Do.NOBODY]
+
+
 def test_a_whisper_that_never_ends_is_not_waited_for_for_ever(ringing: Ringing) -> None:
     ringing.picked_up(0)
     for at in (30, 60):
