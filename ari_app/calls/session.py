@@ -342,8 +342,7 @@ class CallSession:
         """Free everything, tell the dialplan, and write the hand-off record."""
         self._recording.stop("people" if self._talk.exit is Exit.HANDOFF else "call_ended")
         if self._nothing_left or self._reaching.left_alone:
-            await self._ear.aclose()
-            await self._leg.aclose()
+            await self._free()
             return
         gone = self._inbox.gone is not None
         statistics = await self._leg.statistics(gone=gone)
@@ -351,10 +350,7 @@ class CallSession:
         exit = self._exit or self._reaching.exit or self._talk.exit or Exit.ERROR
         tools, journal, reason = self._tools, self._journal, self._talk.reason
         left = not gone and await give_back(tools, journal, self.id, self.channel, exit, reason)
-        await self._talk.aclose()
-        await self._ear.aclose()
-        await self._leg.aclose()
-        await self._recording.aclose()
+        await self._free()
         end = Ending(
             call=self.id,
             cause=cause,
@@ -367,6 +363,13 @@ class CallSession:
         count(tools, end)
         if not self._closed:
             await close(tools, journal, end, self._inbox.untold())
+
+    async def _free(self) -> None:
+        """Our side of everything ends."""
+        await self._talk.aclose()
+        await self._ear.aclose()
+        await self._leg.aclose()
+        await self._recording.aclose()
 
     @property
     def _unconfirmed(self) -> Return | None:
