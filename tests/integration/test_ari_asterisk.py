@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from ari_app.ari import requests
 from ari_app.ari.client import AriClient, Backoff
+from ari_app.ari.requests import Request
 from ari_app.ari.telephone import AriTelephone
 from ari_app.errors import AriRefused, PbxUnavailable
 from ari_app.ports import Exit, FoundCall, IncomingCall
@@ -274,6 +275,28 @@ async def test_a_new_process_finds_the_callers_and_sweeps_the_legs_of_the_old(
     await story.gone(client, f"br-{call}", f"em-{call}", empty)
     await again.hang_up(channel)
     await eventually(lambda: (channel, "hangup") in story.calls.gone)
+
+
+async def test_what_still_plays_in_what_is_swept_ends_with_it(story: PhoneStory) -> None:
+    # We play by our own leg, but a bridge may have been given a playback; ARI lists none.
+    _, client = await story.link()
+    bridge, playback = f"br-call_{story.app}", f"pb-{story.app}"
+    await client.request(requests.create_bridge(bridge, story.app))
+    query = (("media", "tone:ring"), ("playbackId", playback))
+    await client.request(Request("play", "POST", f"/bridges/{bridge}/play", query))
+    shown = Request("playback", "GET", f"/playbacks/{playback}")
+    assert (await client.request(shown))["state"] in ("queued", "playing")
+    await client.aclose()
+
+    _, client = await story.link()
+    await story.gone(client, bridge)
+
+    async def is_over() -> None:
+        while True:
+            await client.request(shown)
+
+    with pytest.raises(AriRefused, match="404"):
+        await asyncio.wait_for(is_over(), PATIENCE)
 
 
 async def test_the_link_comes_back_after_asterisk_restarts(asterisk_root: Path) -> None:
