@@ -31,10 +31,10 @@ class Promise:
         tools = story.calls._tools
         self.callbacks = Callbacks(tools, dial, lambda: story.calls.full, story.calls.call_back)
 
-    async def made(self, stream: str = STREAM) -> None:
+    async def made(self, stream: str = STREAM, number: str = CALLER) -> None:
         story = self.story
         wanted, timer = promise(
-            story.clock, stream, E164(CALLER), "+15550100", story.clock.now(), "asked"
+            story.clock, stream, E164(number), "+15550100", story.clock.now(), "asked"
         )
         opened = ConversationOpened(channel="voice", did="+15550100", language="en", number=CALLER)
         open_question = DecisionMade(
@@ -203,8 +203,18 @@ async def test_without_a_way_out_people_are_told(story: CallStory) -> None:
     log = await story.log()
     (ended,) = [e for e in log if isinstance(e, CallbackEnded)]
     assert ended.reason == "no_dial"
-    assert "HandoffRecorded" in kinds(log)
+    (record,) = [e for e in log if isinstance(e, HandoffRecorded)]
+    assert [job.id for job in await story.store.claim("handoff", story.clock.now())] == [record.handoff]
     assert await promised.timers() == []
+
+
+async def test_a_number_that_earns_by_being_called_is_not_called(story: CallStory) -> None:
+    promised = Promise(story)
+    await promised.made(number="+19005550123")
+    await promised.comes_due()
+    (ended,) = [e for e in await story.log() if isinstance(e, CallbackEnded)]
+    assert ended.reason == "no_number"
+    assert story.telephone.rung == []
 
 
 async def test_when_all_lines_are_taken_it_waits_and_is_the_same_attempt(
