@@ -30,6 +30,7 @@ from ari_app.calls.registry import Calls
 from ari_app.config import Settings, read_secret
 from ari_app.media.quality import with_trunk
 from ari_app.media.ringback import ringback
+from ari_app.ports import Fence
 from ari_app.projections.persons import Persons
 from ari_app.speech.espeak import Espeak
 from ari_app.speech.turns import Turns
@@ -149,10 +150,16 @@ class Service:
         calls.use(tools)
         backs = Callbacks(tools, settings.calls.dial, lambda: calls.full, calls.call_back)
 
+        async def count_callbacks(fence: Fence) -> None:
+            meter.gauge("segue_callbacks_open", await store.queries().open_callbacks())
+
         async def begin() -> None:
             await link.start()
-            every = worker.leases.only("callbacks", backs.run_once)
-            worker.ticker.every(1.0, "callbacks", every)
+            for seconds, name, run in (
+                (1.0, "callbacks", backs.run_once),
+                (10.0, "open callbacks", count_callbacks),
+            ):
+                worker.ticker.every(seconds, name, worker.leases.only("callbacks", run))
 
         await pbx.take(link, begin)
         self._calls, self._pbx = calls, pbx

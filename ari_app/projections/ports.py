@@ -41,6 +41,7 @@ class ConversationRow(NamedTuple):
     unanswered: int  # 1 while the person has turned to us and nothing was decided
     texts_pending: int  # whose fate is still to come
     handoffs_pending: int  # neither acknowledged nor escalated
+    callbacks: str  # ids of the call-backs that are open, as JSON; "" if none is
 
 
 class CallRow(NamedTuple):

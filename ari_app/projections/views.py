@@ -7,6 +7,7 @@ known here only touches its conversation.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ari_app.conversation.events import (
     CallAnswered,
+    CallbackEnded,
+    CallbackReached,
+    CallBackRequested,
     CallEnded,
     CallerSpoke,
     CallLeft,
@@ -78,6 +82,9 @@ _PLACES: dict[type[Any], str] = {
 }
 #: The classes whose fields are looked at; of all others it is enough that they happened.
 CONCERNS: frozenset[type[Any]] = frozenset(_PLACES) | {
+    CallbackEnded,
+    CallbackReached,
+    CallBackRequested,
     ConversationOpened,
     ConsentGiven,
     ConsentRefused,
@@ -210,13 +217,15 @@ def _opened(fact: Fact) -> ConversationRow:
         unanswered=0,
         texts_pending=0,
         handoffs_pending=0,
+        callbacks="",
     )
 
 
 def _state(row: ConversationRow) -> str:
     if row.on_the_line is not None:
         return "live"
-    return "open" if row.unanswered or row.texts_pending or row.handoffs_pending else "closed"
+    owed = row.unanswered or row.texts_pending or row.handoffs_pending or row.callbacks
+    return "open" if owed else "closed"
 
 
 def _told(row: ConversationRow, event: Event, at: int) -> dict[str, Any]:
@@ -250,6 +259,10 @@ def _told(row: ConversationRow, event: Event, at: int) -> dict[str, Any]:
             return {"consent": "given", "consent_at": at}
         case ConsentRefused(purpose="texts"):
             return {"consent": "refused", "consent_at": at}
+        case CallBackRequested(callback=callback):
+            return {"callbacks": _callbacks(row.callbacks, callback, open=True)}
+        case CallbackReached(callback=callback) | CallbackEnded(callback=callback):
+            return {"callbacks": _callbacks(row.callbacks, callback, open=False)}
         case CallLeft(call=call) | CallEnded(call=call):
             # The end of a call may be told when the next one is on the line.
             line = None if row.on_the_line == plain(call) else row.on_the_line
@@ -282,6 +295,12 @@ def _pending(part: Part | None) -> int:
             return 1
         case _:
             return 0
+
+
+def _callbacks(known: str, callback: str, *, open: bool) -> str:
+    ids = set(json.loads(known)) if known else set()
+    left = (ids | {plain(callback)}) if open else (ids - {plain(callback)})
+    return json.dumps(sorted(left)) if left else ""
 
 
 def _with(channels: str, channel: str) -> str:

@@ -28,6 +28,8 @@ from ari_app.store.view_rows import (
     View,
 )
 
+_CALLBACKS = "SELECT callbacks FROM conversation_view WHERE callbacks <> ''"
+
 _T = TypeVar("_T")
 _MOST_ROWS = 200
 _LONGEST_CURSOR = 2000
@@ -110,6 +112,11 @@ class Queries:
     ) -> Page[HandoffRow]:
         """Recorded last first."""
         return await self._page(NEWEST_HANDOFFS, {"state": state}, None, None, cursor, limit)
+
+    async def open_callbacks(self) -> int:
+        """How many call-backs are open."""
+        found = await self._read(lambda link: link.rows(_CALLBACKS, ()))
+        return sum(len(json.loads(ids)) for (ids,) in found)
 
     async def subjects(self, *, cursor: str | None = None, limit: int = 50) -> Page[SubjectRow]:
         """Seen last first."""

@@ -7,10 +7,10 @@ each filter before it, has an index.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Text
+from sqlalchemy import BigInteger, Column, Index, String, Text, text
 from sqlmodel import Field
 
-from ari_app.store.schema import Table
+from ari_app.store.schema import Table, partial
 
 
 def _time() -> Column[int]:
@@ -31,6 +31,7 @@ class ConversationView(Table, table=True):
         Index("conversation_view_channel", "channel", "opened_at", "stream"),
         Index("conversation_view_both", "state", "channel", "opened_at", "stream"),
         Index("conversation_view_subject", "subject", "opened_at", "stream"),
+        partial("conversation_view_callbacks", "stream", "callbacks <> ''"),
     )
 
     stream: str = Field(primary_key=True)
@@ -56,6 +57,7 @@ class ConversationView(Table, table=True):
     unanswered: int
     texts_pending: int
     handoffs_pending: int
+    callbacks: str = Field(sa_column=Column(String, nullable=False, server_default=text("''")))
 
 
 class CallView(Table, table=True):

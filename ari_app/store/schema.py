@@ -22,7 +22,7 @@ _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 _PLACE = BigInteger().with_variant(Numeric(40, 0), "postgresql")
 
 
-def _partial(name: str, columns: str, where: str) -> Index:
+def partial(name: str, columns: str, where: str) -> Index:
     """An index of those rows only that are asked for by it; the question repeats the condition."""
     condition = text(where)
     return Index(name, *columns.split(), sqlite_where=condition, postgresql_where=condition)
@@ -40,9 +40,7 @@ class EventRow(Table, table=True):
     __tablename__ = "event"
     __table_args__ = (
         UniqueConstraint("stream", "sequence"),
-        _partial(
-            "event_consent", "stream sequence", "name IN ('consent.given', 'consent.refused')"
-        ),
+        partial("event_consent", "stream sequence", "name IN ('consent.given', 'consent.refused')"),
         # AUTOINCREMENT: a position is never used twice, even after a rollback at the end.
         {"sqlite_autoincrement": True},
     )
@@ -99,9 +97,9 @@ class OutboxRow(Table, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("outbox_due", "state", "kind", "due"),
-        _partial("outbox_waiting", "kind priority due turn", "state = 'due'"),
-        _partial("outbox_recipient", "recipient turn", "state <> 'done'"),
-        _partial("outbox_until", "state until", "until IS NOT NULL"),
+        partial("outbox_waiting", "kind priority due turn", "state = 'due'"),
+        partial("outbox_recipient", "recipient turn", "state <> 'done'"),
+        partial("outbox_until", "state until", "until IS NOT NULL"),
     )
 
     id: str = Field(primary_key=True)

@@ -119,6 +119,7 @@ METRICS: dict[str, Metric] = {
     "segue_people_total": _counter(
         "Phones of people that rang for callers, by what became of them.", "outcome"
     ),
+    "segue_callbacks_open": _gauge("Call-backs that are promised and not made yet."),
     "segue_callbacks_total": _counter("Attempts to call back, and those given up.", "outcome"),
     "segue_orphans_total": _counter("Calls that were closed for a worker that is gone."),
     # read models

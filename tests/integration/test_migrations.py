@@ -153,6 +153,29 @@ async def test_a_database_of_the_program_before_keeps_every_row(old: str) -> Non
     }
 
 
+async def test_call_backs_that_were_promised_before_they_were_counted_are_found(
+    address: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "before"
+    shutil.copytree(VERSIONS, folder, ignore=shutil.ignore_patterns("0008_*", "__pycache__"))
+    prepare(engine_of(address), [folder])
+    wanted = {"callback": "back_1", "number": "n", "did": "d", "due": 1, "reason": "r"}
+    run(
+        address,
+        "INSERT INTO event (id, stream, sequence, at, actor, name, version, payload, link) VALUES"
+        f" ('evt_1', 'conv_1', 1, 7, 'a', 'call.back_requested', 1, '{json.dumps(wanted)}', '')",
+        "INSERT INTO stream (stream, sequence, link, subject, turned, touched)"
+        " VALUES ('conv_1', 1, '', 's', 8, 9)",
+        "INSERT INTO checkpoint VALUES ('projections', 1)",
+    )
+    store = store_of(address)
+    await store.open()
+    while await store.read_models().run_once():
+        pass
+    assert await store.queries().open_callbacks() == 1
+    await store.aclose()
+
+
 # -- who takes them, and when -----------------------------------------------------------------
 
 

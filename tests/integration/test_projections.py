@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from ari_app.conversation.events import TextReceived
+from ari_app.conversation.events import (
+    CallbackEnded,
+    CallbackReached,
+    CallBackRequested,
+    TextReceived,
+)
 from ari_app.errors import LeaseLost
 from ari_app.projections.ports import CONSUMER, Difference
 from ari_app.projections.views import Fact, Rows, fold
@@ -198,6 +203,23 @@ async def test_how_far_the_views_are_behind_is_shown(
         lags.append(meter.gauges["segue_projection_lag_events",])
     assert lags == [LENGTH - 5, LENGTH - 10, 0]
     assert await store.lag(CONSUMER) == 0
+
+
+async def test_call_backs_are_counted_while_they_are_open(
+    store: EventStore, models: ReadModels
+) -> None:
+    def wanted(id: str) -> CallBackRequested:
+        return CallBackRequested(callback=id, number=NUMBER, did="100", due=1, reason="r")
+
+    await store.append("conv_1", [wanted("back_1"), wanted("back_2")])
+    await store.append("conv_2", [wanted("back_3")])
+    await caught_up(models)
+    assert await store.queries().open_callbacks() == 3
+    await store.append("conv_1", [CallbackReached(callback="back_1", call="call_1")])
+    await store.append("conv_2", [CallbackEnded(callback="back_3", reason="r", by="policy")])
+    await caught_up(models)
+    assert await store.queries().open_callbacks() == 1
+    assert await models.verify() == []
 
 
 # -- exactly once -----------------------------------------------------------------------------

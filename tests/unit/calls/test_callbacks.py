@@ -204,7 +204,9 @@ async def test_without_a_way_out_people_are_told(story: CallStory) -> None:
     (ended,) = [e for e in log if isinstance(e, CallbackEnded)]
     assert ended.reason == "no_dial"
     (record,) = [e for e in log if isinstance(e, HandoffRecorded)]
-    assert [job.id for job in await story.store.claim("handoff", story.clock.now())] == [record.handoff]
+    assert [job.id for job in await story.store.claim("handoff", story.clock.now())] == [
+        record.handoff
+    ]
     assert await promised.timers() == []
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from hypothesis import strategies as st
 from ari_app.conversation.events import (
     AgentSpoke,
     CallAnswered,
+    CallbackEnded,
+    CallbackReached,
+    CallBackRequested,
     CallEnded,
     CallerSpoke,
     CallLeft,
@@ -38,6 +43,7 @@ from ari_app.conversation.events import (
     Unrecognised,
 )
 from ari_app.conversation.state import fold as state_of
+from ari_app.projections.plain import plain
 from ari_app.projections.ports import CallRow, ConversationRow, HandoffRow, MessageRow
 from ari_app.projections.views import Changes, Fact, Rows, fold, place_of
 from tests.support.clock import NOON, SECOND
@@ -56,6 +62,8 @@ RECORDED = HandoffRecorded(handoff="hand_1", route="desk", record={})
 ACKNOWLEDGED = HandoffAcknowledged(handoff="hand_1", route="desk", receipt="r")
 DELAYED = HandoffDelayed(handoff="hand_1", route="file", reason="r")
 ESCALATED = HandoffEscalated(handoff="hand_1", reason="r")
+WANTED = CallBackRequested(callback="back_1", number="+12025550123", did="100", due=1, reason="r")
+GIVEN_UP = CallbackEnded(callback="back_1", reason="attempts", by="policy")
 CONSENT = ConsentGiven(purpose="texts", channel="voice", how="key", confidence=1.0, wording="w")
 REFUSED = ConsentRefused(purpose="texts", channel="voice", how="key")
 
@@ -155,6 +163,11 @@ def test_a_stream_of_a_subject_is_no_conversation() -> None:
         ([OPENED, ENDED, RECORDED, ESCALATED], "closed"),
         ([OPENED, ENDED, WROTE], "open"),
         ([OPENED, ENDED, WROTE, decided("end")], "closed"),
+        ([OPENED, ENDED, WANTED], "open"),
+        ([OPENED, ENDED, WANTED, CallbackReached(callback="back_1", call="call_2")], "closed"),
+        ([OPENED, ENDED, WANTED, GIVEN_UP, GIVEN_UP], "closed"),
+        ([OPENED, ENDED, WANTED, WANTED, GIVEN_UP], "closed"),
+        ([OPENED, ENDED, WANTED, replace(WANTED, callback="back_2"), GIVEN_UP], "open"),
     ],
 )
 def test_a_conversation_is_open_while_something_is_owed(events: list[Event], state: str) -> None:
@@ -323,6 +336,7 @@ def test_the_rows_agree_with_the_state_of_the_conversation(events: list[Event]) 
     assert row.texts_out == len(changes.rows.messages)
     assert row.handoffs_pending == sum(h.settled_at is None for h in changes.rows.handoffs.values())
     assert (row.on_the_line is None) == (state.on_the_line is None)
+    assert set(json.loads(row.callbacks or "[]")) == set(map(plain, state.callbacks))
     assert sorted(m.state for m in changes.rows.messages.values()) == sorted(
         m.state.value for m in state.messages.values()
     )
