@@ -23,6 +23,7 @@ from ari_app.conversation.events import (
     RecordingStarted,
 )
 from ari_app.media.g711 import ulaw_decode
+from ari_app.phone.caller import trimmed
 from ari_app.policy.bundle import read_bundle
 from tests.support.callers import Caller, Story, kinds, only
 from tests.support.house import House, eventually
@@ -108,7 +109,7 @@ async def test_who_agrees_is_found_in_the_file_with_our_answers(story: Story) ->
     assert (started.why, started.purpose, ended.why) == ("consent", "recording", "call_ended")
     assert kinds(log).index("DisclosurePlayed") < kinds(log).index("RecordingStarted")
     theirs, ours = await heard_from(story.house, started.recording)
-    words = await story.house.spoken("i would like to reschedule my appointment", "f4")
+    words = trimmed(await story.house.spoken("i would like to reschedule my appointment", "f4"))
     said, said_at = likeness(theirs, words.astype(float))
     answered, answered_at = likeness(ours, await prompt(story.house, "offer_reschedule"))
     assert said > 0.9
