@@ -253,6 +253,17 @@ class AudioSink(Protocol):
 
 
 @runtime_checkable
+class EchoWatch(Protocol):
+    """A sink that also wants to know what the caller hears: an echo of it may come back."""
+
+    def sent(self, pcm: bytes, at: float) -> None:
+        """20 ms that we play, 16-bit little-endian at 8 kHz; b"" while we are silent.
+
+        Told every 20 ms, in the event loop, before what comes back; must not block.
+        """
+
+
+@runtime_checkable
 class AudioWatch(Protocol):
     """A sink that also wants to know of a line on which nothing comes."""
 
@@ -287,10 +298,11 @@ class Line(Protocol):
     def pause(self) -> int:
         """As `stop`, but the prompt stays where it is: `resume`, `play` or `stop` follows."""
 
-    def resume(self) -> None:
-        """Go on with a paused prompt, from the last pause between its words (at most 400 ms back).
+    def resume(self, at_ms: int | None = None) -> None:
+        """Go on with a paused prompt from this time of it, none later than where it was paused.
 
-        Without one: nothing happens.
+        None: from the last pause between its words, at most 400 ms back. Without a paused prompt
+        nothing happens.
         """
 
     def stop(self) -> int:
@@ -545,13 +557,19 @@ class TurnDetector(Protocol):
         for longer silences.
         """
 
+    def played(self, pcm: bytes) -> None:
+        """What we play in these 20 ms (16-bit, at any rate); b"" while we are silent."""
+
+    def near(self, now: float) -> bool:
+        """Whether a voice was heard so lately, and for so long, that words may be of it."""
+
     def partial(self, text: str, at: float) -> None:
         """What the recogniser has understood since it was last finished."""
 
-    def piece(self, text: str, at: float) -> None:
+    def piece(self, said: Utterance, at: float) -> None:
         """The recogniser was finished in a pause: the words since it was finished before.
 
-        Only those that are `believed`: a noise that was taken for a word is no end of an answer.
+        Only those that are `believed` count: a noise that was taken for a word ends no answer.
         """
 
     def poll(self, now: float) -> TurnSign | None:

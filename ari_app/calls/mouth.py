@@ -10,7 +10,7 @@ from ari_app.calls.comfort import Waiting
 from ari_app.calls.dialogue import Dialogue, Pause, Phase, Play, Resume, Signal, Step, Stop
 from ari_app.calls.instruments import Instruments
 from ari_app.conversation.events import DisclosurePlayed, Event, PromptInterrupted
-from ari_app.ports import AS_USUAL, Line
+from ari_app.ports import AS_USUAL, Line, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Segment:
     """A prompt that is ready to be played."""
 
     spoken: Spoken
-    audio: bytes
+    prompt: Prompt
     language: str
     disclosure: bool = False
 
@@ -48,13 +48,14 @@ class Mouth:
         self._waiting = Waiting(tools.comfort.after)
         self._language = ""  # of what was made last
         self._begun = False  # whether anything has been said
+        self._paused_at = 0  # ms of the prompt
 
     async def segment(self, spoken: Spoken, language: str, *, disclosure: bool = False) -> Segment:
         """The prompt with its audio; VoiceUnavailable."""
         language = spoken.language or language
-        audio = await self._tools.voice.speak(spoken.text, language, self.delivery)
+        prompt = await self._tools.voice.prompt(spoken.text, language, self.delivery)
         self._language = language
-        return Segment(spoken, audio, language, disclosure)
+        return Segment(spoken, prompt, language, disclosure)
 
     def say(
         self, segments: Sequence[tuple[Segment, bool]], *, leave: bool, patience: float = 0.0
@@ -71,14 +72,14 @@ class Mouth:
                     self.playing = segment
                     self._begun = True
                     if self.line is not None:
-                        self.line.play(segment.audio)
+                        self.line.play(segment.prompt.audio)
                 case Pause():
                     if self.line is not None:
-                        self.line.pause()
-                case Resume():
+                        self._paused_at = self.line.pause()
+                case Resume(segment=segment):
                     self._tools.meter.count("segue_barge_in_false_total")
                     if self.line is not None:
-                        self.line.resume()
+                        self.line.resume(self._goes_on_at(segment.prompt))
                 case Stop():
                     for cut in self.interrupt([step]):
                         self._tell(cut)
@@ -86,6 +87,10 @@ class Mouth:
                     self._on_listening()
                 case Signal():
                     self._tell(step)
+
+    def _goes_on_at(self, prompt: Prompt) -> int | None:
+        """The word that was cut; where nobody knows the words, the line finds a place."""
+        return prompt.word_before(self._paused_at) if prompt.boundaries else None
 
     def interrupt(self, stops: Sequence[Stop[Segment]]) -> list[PromptInterrupted]:
         """Silence, and what is to be written of it."""

@@ -157,6 +157,10 @@ class CallSession:
         self._talk.silent_line = True
         self._inbox.put(AudioMissing(call=self.id))
 
+    def sent(self, pcm: bytes, at: float) -> None:
+        """What the caller hears of us (port EchoWatch)."""
+        self._detector.played(pcm)
+
     def prompt_ended(self, at: float) -> None:
         """A segment has been sent in full (port AudioSink)."""
         if self._waits is None:

@@ -34,8 +34,8 @@ from ari_app.understanding.words import normalise
 #: Stands for a key of a code.
 _SECRET_KEY = "•"
 
-# Words of a partial result: so many are no noise.
-_SURE = 2
+# Words of a partial result: so many are neither a noise nor "mm-hm".
+_SURE = 3
 
 # Seconds after the first word about it for which nothing may come from a caller's phone.
 _NO_AUDIO = 10.0
@@ -162,17 +162,21 @@ class Talk:
 
     def understood(self, text: str) -> None:
         """Words of what the caller is saying; never blocks."""
+        now = self._tools.clock.monotonic()
         # In a pause there is no hurry: of a single word the recogniser first has to be sure.
         sure = self._dialogue.phase is not Phase.PAUSED or len(text.split()) >= _SURE
-        if text and sure and not self._is_agreement(text):
-            self._mouth.follow(self._dialogue.words(self._tools.clock.monotonic()))
+        # It makes words of noise too: without a voice they stop nothing.
+        said = self._dialogue.phase is Phase.LISTENING or self._detector.near(now)
+        if text and sure and said and not self._is_agreement(text):
+            self._mouth.follow(self._dialogue.words(now))
 
     def _piece(self, piece: Utterance, so_far: Utterance) -> None:
         """The caller is quiet, maybe for good."""
         now = self._tools.clock.monotonic()
-        self._detector.piece(piece.believed, now)
+        self._detector.piece(piece, now)
         paused = self._dialogue.phase is Phase.PAUSED
-        if not (so_far.believed if paused else so_far.text):
+        said = so_far.believed and self._detector.near(now) if paused else so_far.text
+        if not said:
             if paused:
                 self._pieces.drop()  # a noise: it is no word of what comes
             self._mouth.follow(self._dialogue.quiet(now))

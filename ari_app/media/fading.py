@@ -23,6 +23,13 @@ def fade_in(ulaw: bytes | memoryview) -> bytes:
     return _faded(ulaw, np.linspace(0.0, 1.0, FADE, dtype=np.float32)) + bytes(ulaw[FADE:])
 
 
+def goes_on_at(ulaw: bytes | memoryview, position: int, at_ms: int | None) -> int:
+    """The octet from which a prompt goes on that was paused at `position`."""
+    if at_ms is None:
+        return word_begins(ulaw, position)
+    return min(max(at_ms, 0) * 8, position)
+
+
 def word_begins(ulaw: bytes | memoryview, position: int) -> int:
     """Where to go on after a pause at `position`: the quietest 20 ms of the 400 ms before it.
 

@@ -13,19 +13,21 @@ from collections.abc import Sequence
 from ari_app.errors import Unavailable
 from ari_app.media import formats
 from ari_app.media.formats import CHUNK, Format
+from ari_app.media.g711 import SILENCE, ulaw_decode
 from ari_app.media.pacer import Pacer
 from ari_app.media.receiving import Receiving
 from ari_app.media.shield import Shield
 from ari_app.media.source import Source, networks
 from ari_app.media.speaking import Speaking
 from ari_app.media.tracks import Tracks
-from ari_app.ports import AudioSink, AudioWatch, Clock, Meter, Tape
+from ari_app.ports import AudioSink, AudioWatch, Clock, EchoWatch, Meter, Tape
 
 logger = logging.getLogger(__name__)
 
 _LARGEST = 2048  # no Ethernet frame carries more; longer datagrams are cut and refused
 _DATAGRAMS_A_WAKE = 32  # a flood on one port must not starve the other calls
 _FIRST_AUDIO = 2.0  # seconds after connect() in which something must come
+_HUSH = SILENCE * CHUNK
 
 
 class RtpLines:
@@ -113,6 +115,7 @@ class RtpLine:
         self._address = address
         self._sink = sink
         self._watch = sink if isinstance(sink, AudioWatch) else None
+        self._echo = sink if isinstance(sink, EchoWatch) else None
         self._pacer = pacer
         self._meter = meter
         self._clock = clock
@@ -156,9 +159,9 @@ class RtpLine:
         """Silence at the next beat; the milliseconds of the prompt that were sent, 0 if none."""
         return self._speaking.pause()
 
-    def resume(self) -> None:
-        """Go on with a paused prompt at the next beat, from between two words."""
-        self._speaking.resume()
+    def resume(self, at_ms: int | None = None) -> None:
+        """Go on with a paused prompt at the next beat, as in the port."""
+        self._speaking.resume(at_ms)
 
     def stop(self) -> int:
         """Silence at the next beat; the milliseconds of the prompt that were sent, 0 if none."""
@@ -243,9 +246,12 @@ class RtpLine:
     def beat(self, now: float) -> None:
         """Send 20 ms and let the time that passed show what did not come."""
         packet, ended = self._speaking.next()
+        ours = bytes(packet[-CHUNK:])
         if self._tracks is not None:
-            self._tracks.ours(bytes(packet[-CHUNK:]), now)
+            self._tracks.ours(ours, now)
         self._send(packet)
+        if self._echo is not None:
+            self._echo.sent(b"" if ours == _HUSH else ulaw_decode(ours).tobytes(), now)
         if ended:
             self._speaking.stop()
             self._sink.prompt_ended(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ari_app.media.fading import FADE, fade_in, fade_out, word_begins
+from ari_app.media.fading import FADE, fade_in, fade_out, goes_on_at
 from ari_app.media.formats import CHUNK
 from ari_app.media.g711 import SILENCE
 from ari_app.media.rtp import PCMU
@@ -45,12 +45,12 @@ class Speaking:
             self._hush(self._prompt)
         return self._position // 8
 
-    def resume(self) -> None:
-        """Go on with a paused prompt from between two words; nothing if there is none."""
+    def resume(self, at_ms: int | None = None) -> None:
+        """Go on with a paused prompt from there, or from between two words, as in the port."""
         if self._prompt is None or not self._paused:
             return
         self._paused = False
-        self._position = word_begins(self._prompt, self._position)
+        self._position = goes_on_at(self._prompt, self._position, at_ms)
         self._first = fade_in(self._prompt[self._position : self._position + CHUNK])
         self._marker = True
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import aiohttp
 
 from ari_app.media import formats
-from ari_app.media.fading import fade_in, fade_out, word_begins
+from ari_app.media.fading import fade_in, fade_out, goes_on_at
 from ari_app.media.formats import CHUNK, Format, widen
 from ari_app.media.g711 import SILENCE, ulaw_decode
 from ari_app.media.pacer import PERIOD, Pacer
@@ -24,7 +24,7 @@ from ari_app.media.quality import mos_x100
 from ari_app.media.timing import Timing
 from ari_app.media.tones import KeyTones
 from ari_app.media.tracks import Tracks
-from ari_app.ports import AudioSink, AudioWatch, Clock, Meter, Tape
+from ari_app.ports import AudioSink, AudioWatch, Clock, EchoWatch, Meter, Tape
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ class WebSocketLine:
         self._keys = KeyTones(wire.rate)
         self._sink = sink
         self._watch = sink if isinstance(sink, AudioWatch) else None
+        self._echo = sink if isinstance(sink, EchoWatch) else None
         self._pacer = pacer
         self._meter = meter
         self._clock = clock
@@ -169,14 +170,14 @@ class WebSocketLine:
             self._to_send.set()
         return self._skipped // 8 if self._paused else 0
 
-    def resume(self) -> None:
-        """Go on with a paused prompt from between two words; nothing if there is none."""
+    def resume(self, at_ms: int | None = None) -> None:
+        """Go on with a paused prompt, as in the port."""
         if not self._paused:
             return
         if self._hushed:
             self._flush()
         self._paused = False
-        self._skipped = word_begins(self._whole, self._skipped)
+        self._skipped = goes_on_at(self._whole, self._skipped, at_ms)
         self._start(fade_in(self._whole[self._skipped :]))
 
     def stop(self) -> int:
@@ -221,9 +222,12 @@ class WebSocketLine:
     def _copy(self, now: float) -> None:
         """What has been played of the prompt since the last time."""
         played = round(self._played(now) * 8000) if self._length else self._copied
-        if self._tracks is not None:
-            self._tracks.ours(self._ulaw[self._copied : played], now)
+        ours = self._ulaw[self._copied : played]
         self._copied = played
+        if self._tracks is not None:
+            self._tracks.ours(ours, now)
+        if self._echo is not None:
+            self._echo.sent(ulaw_decode(ours).tobytes(), now)
 
     def statistics(self) -> dict[str, int]:
         """As in the port; a packet is a message. Over TCP none is lost, late or out of order."""

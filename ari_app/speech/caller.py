@@ -21,9 +21,9 @@ _BELOW_CALLER = 8.0  # dB: a loud room leaves the caller at least this
 
 _DELAY = 13  # frames until our own voice is back: a handset's, and a network's
 _SILENT = -60.0  # dBFS: what we play is silence
-_FIRST_LOSS = 12.0  # dB that an echo is quieter than what we play, until we know
+_FIRST_LOSS = 16.0  # dB that an echo is quieter than what we play, until we know
 _LEAST_LOSS, _MOST_LOSS = 6.0, 50.0
-_LEARN, _UNLEARN = 0.1, 1.0  # dB a frame
+_LEARN, _UNLEARN = 0.2, 1.0  # dB a frame
 _ABOVE_ECHO = 3.0  # dB
 
 

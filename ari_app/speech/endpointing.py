@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ari_app.speech.melody import Melody
 from ari_app.understanding.completeness import Standing
 
 FRAME = 0.02  # seconds of audio in one call of `voice`
@@ -23,17 +22,17 @@ class Profile:
     """What to wait for after a question; all in seconds.
 
     Silence is measured from the last voice. How long it must be depends on what the words so far
-    are worth, and on how the voice ended: a whole answer needs no patience, half a sentence much.
+    are worth: a whole answer needs no patience, half a sentence much.
     """
 
-    whole: float  # when it seems over
+    whole: float  # when it seems over; the least that is ever waited
     silence: float  # when it may be over
     unfinished: float  # when more seems to come
-    midway: float  # when words and voice both say so
+    midway: float  # the most that is ever waited
     unsure: float  # while no word is known
     longest: float  # of a turn, from its first voice
     wordless: float  # of a turn without a word: it is noise
-    shortest: float = 0.06  # of voice: less is a click
+    shortest: float = 0.02  # of voice, which proves itself before it counts: less is none
     hush: float = 0.12  # until it is worth to ask what was said
 
     def __post_init__(self) -> None:
@@ -44,10 +43,10 @@ class Profile:
             raise ValueError("a profile's turn must be longer than a click")
 
 
-YES_NO = Profile(0.24, 0.4, 0.7, 1.4, unsure=0.8, longest=8.0, wordless=4.0)
-OPEN = Profile(0.24, 0.55, 0.8, 2.0, unsure=0.9, longest=20.0, wordless=5.0)
-DIGITS = Profile(0.24, 0.45, 0.9, 2.0, unsure=1.0, longest=25.0, wordless=5.0)
-DATE = Profile(0.24, 0.45, 0.8, 2.0, unsure=0.9, longest=15.0, wordless=5.0)
+YES_NO = Profile(0.22, 0.4, 0.7, 1.7, unsure=0.8, longest=8.0, wordless=4.0)
+OPEN = Profile(0.22, 0.55, 0.8, 1.7, unsure=0.9, longest=20.0, wordless=5.0)
+DIGITS = Profile(0.22, 0.45, 0.9, 1.7, unsure=1.0, longest=25.0, wordless=5.0)
+DATE = Profile(0.22, 0.45, 0.8, 1.7, unsure=0.9, longest=15.0, wordless=5.0)
 
 
 class Ending(Enum):
@@ -92,16 +91,6 @@ class EndOfTurn:
 
 
 Decision = SpeechStarted | SpeechPaused | SpeechResumed | EndOfTurn
-# What words say of the end of a turn, and what the voice adds to it.
-_WORTH = {
-    Standing.NOTHING: 0,
-    Standing.UNFINISHED: -1,
-    Standing.POSSIBLE: 0,
-    Standing.WHOLE: 1,
-    Standing.COMPLETE: 3,
-}
-_HINT = {Melody.FALLS: 1, Melody.UNKNOWN: 0, Melody.RISES: -2}
-
 Judge = Callable[[str], Standing]
 
 
@@ -129,7 +118,7 @@ class Endpointer:
         self._settled = False  # whether the text is all that was said until now
         self._changed = 0.0  # when the text changed
         self._asked = False  # whether this pause was told
-        self._melody = Melody.UNKNOWN  # of the voice before this pause
+        self._patience: float | None = None  # seconds: what was told of this pause asks for it
         self._again = 0.0  # seconds of voice after a pause
         self._resting = False  # whether the last that was told is a pause
         self._speaking = False
@@ -139,6 +128,11 @@ class Endpointer:
     def speaking(self) -> bool:
         """Whether a turn is going on."""
         return self._speaking
+
+    @property
+    def voiced(self) -> float:
+        """Seconds of voice in this turn."""
+        return self._voiced
 
     def expect(self, profile: Profile, judge: Judge) -> None:
         """Another question is open."""
@@ -180,19 +174,20 @@ class Endpointer:
             self._voiced = max(self._voiced, self._profile.shortest, FRAME)
         return self._started(now)
 
-    def piece(self, text: str, now: float) -> Decision | None:
-        """All words since the last piece or turn: the recogniser has finished with them."""
+    def piece(self, text: str, now: float, patience: float | None = None) -> Decision | None:
+        """All words since the last piece or turn: the recogniser has finished with them.
+
+        `patience` is the silence that ends the turn if this pause lasts so long; the profile
+        bounds it. None: the words alone tell.
+        """
         now = self._advance(now)
         if self._speaking:
             self._said = " ".join([*self._said.split(), *text.split()])
             self._read(self._said, now)
             # Voice that came since is in no piece yet.
             self._settled = self._asked
+            self._patience = patience if self._settled else None
         return self._over(now)
-
-    def ended(self, melody: Melody) -> None:
-        """How the voice ended before the pause that was just told."""
-        self._melody = melody
 
     def poll(self, now: float) -> Decision | None:
         """Nothing new but the time."""
@@ -224,7 +219,7 @@ class Endpointer:
         self._last = now
         self._again += FRAME
         self._asked = self._settled = False
-        self._melody = Melody.UNKNOWN
+        self._patience = None
 
     def _started(self, now: float) -> SpeechStarted | None:
         if self._speaking or not self._voiced or self._voiced < self._profile.shortest - 1e-9:
@@ -248,16 +243,19 @@ class Endpointer:
 
     def _wait(self, now: float) -> float:
         """The silence that ends the turn, for the words that are known."""
+        if self._patience is not None:
+            return min(max(self._patience, self._profile.whole), self._profile.midway)
         # A partial lags: only one that has not changed for long is all that was said.
         known = self._settled or now - self._changed >= _RECOGNISER_LAG
-        worth = _WORTH[self._standing if known else Standing.POSSIBLE] + _HINT[self._melody]
         if not self._text:
-            return self._profile.silence if self._settled and worth > 0 else self._profile.unsure
-        if worth > 0:
-            return self._profile.whole
-        if worth == 0:
-            return self._profile.silence
-        return self._profile.unfinished if worth == -1 else self._profile.midway
+            return self._profile.unsure
+        match self._standing if known else Standing.POSSIBLE:
+            case Standing.WHOLE | Standing.COMPLETE:
+                return self._profile.whole
+            case Standing.UNFINISHED:
+                return self._profile.unfinished
+            case _:
+                return self._profile.silence
 
     def _over(self, now: float) -> EndOfTurn | None:
         if not self._speaking:

@@ -8,7 +8,7 @@ what it was (Gravano and Hirschberg 2011: among the cues of a turn's end, with i
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 Curve = NDArray[np.float64]
 
 
-class Melody(Enum):
-    """How a voice ends before a pause."""
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How a voice ends before a pause: where its pitch is in the end, in octaves."""
 
-    FALLS = "falls"
-    UNKNOWN = "unknown"
-    RISES = "rises"  # or stays
+    slope: float  # octaves a second, over the last 100 ms that have a pitch
+    above_middle: float  # of the last 600 ms
+    above_top: float  # of those: never more than a little above 0
+    above_low: float  # of this caller so far
+    tail: float  # seconds of voice after the last pitch
 
 
 _KEPT = 42  # frames of 20 ms
 _LOOKED_AT = 30  # of them, before the pause
-_FINAL = 0.16  # seconds at the end whose slope counts
+_REMEMBERED = 500  # pitches of a caller
+_FINAL = 0.1  # seconds at the end whose slope counts
 _LOWEST, _HIGHEST = 60, 400  # Hz
 _PERIODIC = 0.6  # of the energy: less is no vowel
 _FAINT = 25.0  # dB below the loudest: no vowel either
@@ -35,12 +39,6 @@ _AS_GOOD = 0.9  # of the highest peak
 _PEAK = 8  # samples from where a peak is that high to its top
 _FEWEST = 4  # frames with a pitch
 
-# Slope in octaves a second, and how far the end is below the middle of the voice, in octaves:
-# weighed and bounded on synthesized voices, of which no published figure is made.
-_MOST_SLOPE, _MOST_DROP = 4.0, 0.5
-_DROP = 8.0
-_FALLS, _RISES = 2.0, 0.0
-
 
 class Pitch:
     """One call's voice, frame by frame."""
@@ -48,40 +46,44 @@ class Pitch:
     def __init__(self, rate: int) -> None:
         self._every = rate // 8000
         self._frames: deque[bytes] = deque(maxlen=_KEPT)
+        self._pitches: deque[float] = deque(maxlen=_REMEMBERED)  # in octaves
 
     def heard(self, pcm: bytes) -> None:
         """The next 20 ms."""
         self._frames.append(pcm)
 
-    def melody(self, quiet: float) -> Melody:
-        """How the voice ended that has been quiet for so many seconds."""
+    def cadence(self, quiet: float) -> Cadence | None:
+        """How the voice ended that has been quiet for so many seconds; None: it has no pitch.
+
+        Ask once in each pause: what it hears then is what it knows of the caller's pitch.
+        """
         frames = list(self._frames)
         last = len(frames) - round(quiet / 0.02)
         frames = frames[max(last - _LOOKED_AT, 0) : max(last, 0)]
         if len(frames) <= _FEWEST:
-            return Melody.UNKNOWN
-        fall = _fall(np.frombuffer(b"".join(frames), "<i2")[:: self._every].astype(np.float64))
-        if fall is None:
-            return Melody.UNKNOWN
-        if fall >= _FALLS:
-            return Melody.FALLS
-        return Melody.RISES if fall <= _RISES else Melody.UNKNOWN
+            return None
+        samples = np.frombuffer(b"".join(frames), "<i2")[:: self._every].astype(np.float64)
+        octaves, times = _pitches(samples)
+        near = np.abs(octaves - np.median(octaves)) < _ASTRAY if octaves.size else octaves > 0
+        octaves, times = octaves[near], times[near]
+        if octaves.size < _FEWEST:
+            return None
+        self._pitches.extend(octaves)
+        end = float(octaves[-2:].mean())
+        return Cadence(
+            _slope(octaves, times),
+            end - float(np.median(octaves)),
+            end - float(np.percentile(octaves, 90)),
+            end - float(np.percentile(self._pitches, 10)),
+            len(frames) * 0.02 - float(times[-1]),
+        )
 
 
-def _fall(samples: Curve) -> float | None:
-    """More for a voice that falls; None without enough of a pitch. Samples at 8 kHz."""
-    octaves, times = _pitches(samples)
-    near = np.abs(octaves - np.median(octaves)) < _ASTRAY if octaves.size else octaves > 0
-    octaves, times = octaves[near], times[near]
-    if octaves.size < _FEWEST:
-        return None
+def _slope(octaves: Curve, times: Curve) -> float:
     final = times > times[-1] - _FINAL
     if np.count_nonzero(final) < _FEWEST - 1:
-        return None
-    slope = float(np.polyfit(times[final], octaves[final], 1)[0])
-    drop = float(octaves[-2:].mean() - np.median(octaves))
-    bounded = float(np.clip(slope, -_MOST_SLOPE, _MOST_SLOPE))
-    return -bounded - _DROP * float(np.clip(drop, -_MOST_DROP, _MOST_DROP))
+        return 0.0
+    return float(np.polyfit(times[final], octaves[final], 1)[0])
 
 
 def _pitches(samples: Curve) -> tuple[Curve, Curve]:

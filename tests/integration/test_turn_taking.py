@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ari_app.calls.dialogue import Dialogue, Pause, Phase, Play, Resume, Signal, Step, Stop
-from ari_app.ports import TurnSign
+from ari_app.ports import TurnSign, Utterance
 from ari_app.speech.turns import Turns
 
 RATE, FRAME = 8000, 0.02
@@ -58,7 +58,7 @@ class Call:
             case TurnSign.STARTED | TurnSign.RESUMED:
                 self.follow(self.dialogue.speech_started(self.now))
             case TurnSign.PAUSED:
-                self.turns.piece("", self.now)
+                self.turns.piece(Utterance("", ()), self.now)
                 self.follow(self.dialogue.quiet(self.now))
             case TurnSign.ENDED:
                 self.follow(self.dialogue.speech_ended(self.now))

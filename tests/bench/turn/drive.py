@@ -79,7 +79,8 @@ def drive(clip: Clip, detector: TurnDetector, model: Any) -> Outcome:
         if sign is TurnSign.PAUSED:
             piece = recognition.finish()
             pieces += piece
-            detector.piece(Utterance("", tuple(piece)).believed, at + _DECODED)
+            text = " ".join(word.text for word in piece)
+            detector.piece(Utterance(text, tuple(piece)), at + _DECODED)
             continue
         if text is not None:
             detector.partial(text, at + _DECODED)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ari_app.ports import Expectation, TurnSign
+from ari_app.ports import Expectation, TurnSign, Utterance
 from tests.bench.turn.corpus import Clip
 from tests.bench.turn.curve import main, point, points, quickest
 from tests.bench.turn.drive import Outcome, drive, mini_model, wait_for_silence
@@ -64,7 +64,13 @@ class EndsAt:
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
         return TurnSign.ENDED if at >= self.speech_ended_at else None
 
-    def piece(self, text: str, at: float) -> None:
+    def played(self, pcm: bytes) -> None:
+        raise AssertionError("nothing is played")
+
+    def near(self, now: float) -> bool:
+        return True
+
+    def piece(self, said: Utterance, at: float) -> None:
         raise AssertionError("nobody has paused")
 
     def partial(self, text: str, at: float) -> None:

@@ -21,6 +21,7 @@ from ari_app.ports import (
     AudioSink,
     AudioWatch,
     Delivery,
+    EchoWatch,
     Effect,
     Exit,
     Expectation,
@@ -187,7 +188,7 @@ class FakeTelephone:
             raise AriRefused(500, request, "Allocation failed")
 
 
-class Sink(AudioSink, AudioWatch, Protocol):
+class Sink(AudioSink, AudioWatch, EchoWatch, Protocol):
     """What a call is to its line."""
 
 
@@ -202,6 +203,7 @@ class FakeLine:
         self.playing: str | None = None
         self.paused: str | None = None
         self.played: list[str] = []
+        self.resumed: list[int | None] = []
         self.peer: tuple[str, int] | None = None
         self.counts = {"received": 1}
         self.closed = False
@@ -218,8 +220,9 @@ class FakeLine:
         self.playing, self.paused = None, self.playing
         return 120
 
-    def resume(self) -> None:
+    def resume(self, at_ms: int | None = None) -> None:
         self.playing, self.paused = self.paused, None
+        self.resumed.append(at_ms)
 
     def stop(self) -> int:
         self.playing = self.paused = None
@@ -333,6 +336,7 @@ class FakeVoice:
     def __init__(self, gates: Gates) -> None:
         self._gates = gates
         self.speechless: set[str] = set()
+        self.boundaries: tuple[int, ...] = ()
 
     async def speak(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> bytes:
         await self._gates.through("voice.speak")
@@ -341,7 +345,7 @@ class FakeVoice:
         return text.encode()
 
     async def prompt(self, text: str, language: str, delivery: Delivery = AS_USUAL) -> Prompt:
-        return Prompt(await self.speak(text, language, delivery))
+        return Prompt(await self.speak(text, language, delivery), self.boundaries)
 
 
 class FakeDetector:
@@ -353,6 +357,8 @@ class FakeDetector:
     def __init__(self) -> None:
         self.expected: list[Expectation] = []
         self.pieces: list[str] = []
+        self.echoes: list[bytes] = []
+        self.voice_near = True
 
     def expect(self, expectation: Expectation) -> None:
         self.expected.append(expectation)
@@ -360,11 +366,17 @@ class FakeDetector:
     def heard(self, pcm: bytes, at: float) -> TurnSign | None:
         return _SIGNS.get(pcm)
 
+    def played(self, pcm: bytes) -> None:
+        self.echoes.append(pcm)
+
+    def near(self, now: float) -> bool:
+        return self.voice_near
+
     def partial(self, text: str, at: float) -> None:
         pass
 
-    def piece(self, text: str, at: float) -> None:
-        self.pieces.append(text)
+    def piece(self, said: Utterance, at: float) -> None:
+        self.pieces.append(said.believed)
 
     def poll(self, now: float) -> TurnSign | None:
         if self.broken:

@@ -53,6 +53,62 @@ async def test_a_single_word_stops_a_prompt_once_the_recogniser_is_sure(
     await story.logged("PromptInterrupted")
 
 
+async def test_words_without_a_voice_stop_no_prompt(story: CallStory) -> None:
+    await asked(story)
+    story.detectors[0].voice_near = False
+    story.is_understood("is there a noise")
+    assert story.lines.opened[0].playing is not None
+    story.detectors[0].voice_near = True
+    story.is_understood("is there a voice")
+    await story.logged("PromptInterrupted")
+
+
+async def test_words_of_a_flicker_of_voice_do_not_confirm_that_it_was_one(
+    story: CallStory,
+) -> None:
+    await asked(story)
+    story.detectors[0].voice_near = False
+    story.speaks()
+    story.is_understood("is there a noise")
+    story.hesitates()
+    await story.hears_out("what")
+    assert PromptInterrupted not in map(type, await story.log())
+
+
+async def test_words_without_a_voice_may_be_a_whispered_answer(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    story.detectors[0].voice_near = False
+    story.is_understood("what are your opening hours")
+    story.clock.advance(60.0)
+    await story.hears("offer_hours")
+
+
+async def test_a_prompt_goes_on_with_the_word_that_was_cut(story: CallStory) -> None:
+    story.voice.boundaries = (0, 80, 300)
+    await asked(story)
+    story.speaks()  # 120 ms into the prompt
+    story.hesitates()
+    await story.hears("what")
+    assert story.lines.opened[0].resumed == [80]
+
+
+async def test_a_line_finds_the_place_itself_in_a_prompt_whose_words_nobody_knows(
+    story: CallStory,
+) -> None:
+    await asked(story)
+    story.speaks()
+    story.hesitates()
+    await story.hears("what")
+    assert story.lines.opened[0].resumed == [None]
+
+
+async def test_what_we_play_is_told_to_voice_activity(story: CallStory) -> None:
+    await asked(story)
+    story.lines.opened[0].sink.sent(b"ours", 1.0)
+    assert story.detectors[0].echoes == [b"ours"]
+
+
 async def test_a_word_that_the_recogniser_doubts_stops_no_prompt(story: CallStory) -> None:
     await asked(story)
     story.speaks()

@@ -55,12 +55,16 @@ class Ear:
         self.frames: list[bytes] = []
         self.times: list[float] = []
         self.ended: list[float] = []
+        self.echoes: list[bytes] = []
         self.nothing: list[float] = []
         self.on_end: Callable[[], None] = lambda: None
 
     def heard(self, pcm: bytes, at: float) -> None:
         self.frames.append(pcm)
         self.times.append(at)
+
+    def sent(self, pcm: bytes, at: float) -> None:
+        self.echoes.append(pcm)
 
     def prompt_ended(self, at: float) -> None:
         self.ended.append(at)

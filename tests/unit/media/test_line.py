@@ -448,6 +448,16 @@ async def test_a_paused_prompt_goes_on_and_ends(story: LineStory) -> None:
     assert (await story.beat()).payload == SILENCE
 
 
+async def test_what_the_caller_hears_is_told_every_20_ms(story: LineStory) -> None:
+    line = await story.open()
+    await story.beat()
+    line.play(b"\x01" * 160 + b"\x02" * 160)
+    for _ in range(3):
+        await story.beat()
+    loud = [g711.ulaw_decode(octet * 160).tobytes() for octet in (b"\x01", b"\x02")]
+    assert story.ear.echoes[-4:] == [b"", *loud, b""]
+
+
 async def test_a_prompt_replaces_the_running_one(story: LineStory) -> None:
     line = await story.open()
     line.play(b"\x01" * 1600)

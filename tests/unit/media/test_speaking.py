@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ari_app.media.g711 import SILENCE, ulaw_decode, ulaw_encode
 from ari_app.media.rtp import RtpPacket
@@ -85,6 +86,21 @@ def test_a_prompt_goes_on_at_the_beginning_of_the_word_that_was_cut() -> None:
     # The quiet between the words, then the second one from its start.
     assert 0 <= loud[0] < 240
     assert loud[-1] - loud[0] > 1500
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "left"), [(0, 1600), (100, 800), (140, 480), (9000, 480), (-5, 1600)]
+)
+def test_a_prompt_goes_on_from_where_it_is_told_to(at_ms: int, left: int) -> None:
+    speaking = Speaking(7, 0, 0)
+    speaking.play(words(1600, gap=0))
+    packets(speaking, 7)
+    speaking.pause()
+    speaking.resume(at_ms)
+    sent = 0
+    while not speaking.next()[1]:
+        sent += 160
+    assert sent + 160 == left
 
 
 def test_a_prompt_goes_back_by_400_ms_at_most() -> None:

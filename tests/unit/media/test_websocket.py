@@ -236,6 +236,32 @@ async def test_a_paused_prompt_is_flushed_and_its_rest_is_sent_later(
     assert line.stop() == 0
 
 
+async def test_what_the_caller_hears_is_told_as_it_is_played(story: Story) -> None:
+    line = await story.open()
+    line.play(b"\x01" * 400)
+    await eventually(lambda: "STOP_MEDIA_BUFFERING" in story.pbx.names)
+    told = len(story.ear.echoes)
+    await story.pass_time(0.1)
+    heard = b"".join(story.ear.echoes[told:])
+    assert heard == g711.ulaw_decode(b"\x01" * 400).tobytes()
+    told = len(story.ear.echoes)
+    await story.pass_time(0.1)
+    assert not any(story.ear.echoes[told:])
+    assert len(story.ear.echoes) > told
+
+
+async def test_a_prompt_goes_on_from_where_it_is_told_to(story: Story) -> None:
+    line = await story.open()
+    line.play(b"\x01" * 8000)
+    await eventually(lambda: "STOP_MEDIA_BUFFERING" in story.pbx.names)
+    story.clock.advance(0.5)
+    line.pause()
+    line.resume(300)
+    story.clock.advance(0.1)
+    assert line.stop() >= 300
+    line.play(b"\x01" * 8000)
+
+
 async def test_the_end_of_a_prompt_that_was_paused_is_told_once(story: Story) -> None:
     line = await story.open()
     line.play(bytes(8000))

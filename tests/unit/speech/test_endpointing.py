@@ -1,5 +1,7 @@
 """Turns as a caller speaks them, spelled frame by frame."""
 
+from dataclasses import replace
+
 import pytest
 
 from ari_app.speech.endpointing import (
@@ -17,7 +19,6 @@ from ari_app.speech.endpointing import (
     SpeechResumed,
     SpeechStarted,
 )
-from ari_app.speech.melody import Melody
 from ari_app.understanding.completeness import Standing
 
 
@@ -53,8 +54,8 @@ class Story:
     def recognised(self, text: str) -> None:
         self._note(self.endpointer.partial(text, self.now))
 
-    def finished(self, text: str) -> None:
-        self._note(self.endpointer.piece(text, self.now))
+    def finished(self, text: str, patience: float | None = None) -> None:
+        self._note(self.endpointer.piece(text, self.now, patience))
 
     @property
     def ends(self) -> list[EndOfTurn]:
@@ -88,8 +89,19 @@ def test_a_turn_ends_after_the_profiles_silence(profile: Profile) -> None:
     assert end.at - quiet_since == pytest.approx(profile.silence, abs=FRAME)
 
 
-def test_the_start_of_speech_is_told_within_60_ms_with_its_true_time() -> None:
+def test_the_start_of_speech_is_told_at_once_with_its_true_time() -> None:
     story = Story(OPEN)
+    story.silence(1.0)
+    began = story.now
+    story.speech(FRAME)
+
+    (start,) = story.starts
+    assert start.speech_started_at == pytest.approx(began)
+    assert start.at == story.now
+
+
+def test_where_a_voice_must_last_60_ms_its_start_is_told_with_its_true_time() -> None:
+    story = Story(replace(OPEN, shortest=0.06))
     story.silence(1.0)
     began = story.now
     story.speech(0.06)
@@ -129,7 +141,7 @@ def test_a_word_that_is_recognised_late_ends_the_wait() -> None:
 
 
 def test_a_click_is_not_speech() -> None:
-    story = Story(OPEN)
+    story = Story(replace(OPEN, shortest=0.06))
     for _ in range(10):
         story.speech(0.04)
         story.silence(0.3)
@@ -211,48 +223,54 @@ def test_the_profile_may_change_while_the_caller_speaks() -> None:
 # -- how it was said --------------------------------------------------------------------------
 
 
-def a_piece(text: str, melody: Melody) -> float:
-    """Seconds of silence that end a turn with these words and this voice."""
+def a_piece(text: str, patience: float | None) -> float:
+    """Seconds of silence that end a turn with these words, if they ask for so much patience."""
     story = Story(OPEN)
     story.speech(0.6)
     quiet_since = story.now
     story.silence(OPEN.hush)
-    story.endpointer.ended(melody)
-    story.finished(text)
+    story.finished(text, patience)
     story.silence(3.0)
     return story.ends[0].at - quiet_since
 
 
 @pytest.mark.parametrize(
-    ("text", "melody", "wait"),
+    ("text", "patience", "wait"),
     [
-        ("well", Melody.FALLS, OPEN.whole),
-        ("well", Melody.UNKNOWN, OPEN.silence),
-        ("well", Melody.RISES, OPEN.midway),
-        ("well and", Melody.FALLS, OPEN.silence),
-        ("well and", Melody.UNKNOWN, OPEN.unfinished),
-        ("well and", Melody.RISES, OPEN.midway),
-        ("maybe", Melody.RISES, OPEN.unfinished),
-        ("yes", Melody.RISES, OPEN.whole),
-        ("", Melody.FALLS, OPEN.silence),
-        ("", Melody.RISES, OPEN.unsure),
+        ("well", 0.3, 0.3),
+        ("well", 1.1, 1.1),
+        ("well", -2.0, OPEN.whole),
+        ("well", 9.0, OPEN.midway),
+        ("", 0.3, 0.3),
+        ("well", None, OPEN.silence),
+        ("well and", None, OPEN.unfinished),
+        ("maybe", None, OPEN.whole),
+        ("", None, OPEN.unsure),
     ],
 )
-def test_a_voice_that_falls_hastens_the_end_and_one_that_rises_delays_it(
-    text: str, melody: Melody, wait: float
+def test_a_pause_lasts_as_long_as_its_patience_within_the_profiles_bounds(
+    text: str, patience: float | None, wait: float
 ) -> None:
-    assert a_piece(text, melody) == pytest.approx(wait, abs=1.5 * FRAME)
+    assert a_piece(text, patience) == pytest.approx(wait, abs=1.5 * FRAME)
 
 
-def test_a_voice_that_goes_on_has_not_ended_yet() -> None:
+def test_the_patience_for_one_pause_says_nothing_of_the_next() -> None:
     story = Story(OPEN)
     story.speech(0.6)
     story.silence(OPEN.hush)
-    story.endpointer.ended(Melody.FALLS)
+    story.finished("well", 0.25)
     story.speech(0.1)
+    story.silence(OPEN.silence - 2 * FRAME)
+    assert story.ends == []
+
+
+def test_a_piece_that_comes_when_the_caller_goes_on_has_no_patience_of_its_own() -> None:
+    story = Story(OPEN)
+    story.speech(0.6)
     story.silence(OPEN.hush)
-    story.finished("well")
-    story.silence(OPEN.silence - OPEN.hush - 2 * FRAME)
+    story.speech(0.1)
+    story.finished("well", 0.25)
+    story.silence(OPEN.silence - 2 * FRAME)
     assert story.ends == []
 
 
@@ -267,7 +285,7 @@ def test_a_pause_is_told_once_and_so_is_its_end() -> None:
     assert [type(d) for d in story.decisions] == [SpeechStarted, SpeechPaused, SpeechResumed]
     paused, resumed = story.decisions[1:]
     assert paused.at == pytest.approx(100.5 + OPEN.hush, abs=FRAME)
-    assert resumed.at == pytest.approx(100.86)
+    assert resumed.at == pytest.approx(100.82)
 
 
 def test_a_whole_answer_ends_the_turn_soon() -> None:
@@ -352,7 +370,7 @@ def test_a_piece_after_the_end_belongs_to_no_turn() -> None:
         (0.2, 0.6, 0.5, 1.0, 0.9, 9.0, 5.0),
         (0.2, 0.6, 0.9, 0.8, 0.9, 9.0, 5.0),
         (0.2, 0.6, 0.9, 1.0, 0.5, 9.0, 5.0),
-        (0.2, 0.3, 0.9, 1.0, 0.9, 0.05, 5.0),
+        (0.2, 0.3, 0.9, 1.0, 0.9, 0.01, 5.0),
         (0.2, 0.3, 0.9, 1.0, 0.9, 9.0, 5.0, -1.0),
         (0.2, 0.3, 0.9, 1.0, 0.9, 9.0, 5.0, 0.06, 0.3),
     ],
