@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from ari_app.calls.ear import Ear
@@ -31,6 +32,11 @@ class Pieces:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(), name="a piece of a turn")
 
+    def forget(self) -> None:
+        """What the recogniser has heard since the last piece was nobody's. Never blocks."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._forget(), name="words of a noise")
+
     async def take(self) -> Utterance:
         """All that was said since the last time; AsrLost if that is nothing, and none is heard."""
         async with self._turn:
@@ -52,6 +58,11 @@ class Pieces:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def _forget(self) -> None:
+        async with self._turn:
+            with contextlib.suppress(AsrLost):  # whoever owns the ear is told
+                await self._ear.finish()
 
     async def _ask(self) -> None:
         async with self._turn:

@@ -163,11 +163,15 @@ class Talk:
     def understood(self, text: str) -> None:
         """Words of what the caller is saying; never blocks."""
         now = self._tools.clock.monotonic()
+        phase = self._dialogue.phase
+        if phase is not Phase.LISTENING and not self._detector.near(now):
+            # It makes words of a noise too, and of our own echo: they are no part of what comes.
+            if text and phase is Phase.SPEAKING:
+                self._pieces.forget()
+            return
         # In a pause there is no hurry: of a single word the recogniser first has to be sure.
-        sure = self._dialogue.phase is not Phase.PAUSED or len(text.split()) >= _SURE
-        # It makes words of noise too: without a voice they stop nothing.
-        said = self._dialogue.phase is Phase.LISTENING or self._detector.near(now)
-        if text and sure and said and not self._is_agreement(text):
+        sure = phase is not Phase.PAUSED or len(text.split()) >= _SURE
+        if text and sure and not self._is_agreement(text):
             self._mouth.follow(self._dialogue.words(now))
 
     def _piece(self, piece: Utterance, so_far: Utterance) -> None:

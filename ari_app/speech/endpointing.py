@@ -32,7 +32,7 @@ class Profile:
     unsure: float  # while no word is known
     longest: float  # of a turn, from its first voice
     wordless: float  # of a turn without a word: it is noise
-    shortest: float = 0.02  # of voice, which proves itself before it counts: less is none
+    shortest: float = 0.04  # of voice, which proves itself before it counts: less is none
     hush: float = 0.12  # until it is worth to ask what was said
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ from asterisk.fetch import ProgramMissing
 from tests.bench.turn import activity, curve, pauses
 from tests.bench.turn.corpus import FIGURES, Clip, turns
 from tests.bench.turn.drive import Outcome, mini_model
+from tests.bench.turn.first import first_packets
 from tests.bench.turn.live import Interruption, Turn, site
 from tests.bench.turn.others import others
 from tests.bench.turn.recognition import (
@@ -59,6 +60,13 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.live:
             errors.print(f"{given.live} turns in real calls")
             rows += asyncio.run(_live(outcomes[: given.live], given.out / "turn"))
+        first = [1000 * seconds for seconds in asyncio.run(first_packets(100))]
+        rows.append(
+            percentile("decision -> first packet of a ready prompt, p50", first, 50, "ms", None)
+        )
+        rows.append(
+            percentile("decision -> first packet of a ready prompt, p95", first, 95, "ms", 20)
+        )
     except (ProgramMissing, SegueError) as error:
         errors.print(f"the benchmark failed: {error}", style="red", markup=False)
         return 1
@@ -173,6 +181,8 @@ def _answers(answered: Sequence[Turn], outcomes: Sequence[Outcome]) -> list[Figu
 
 def _barge_in(spoken_over: Sequence[Interruption], noisy: Sequence[Interruption]) -> list[Figure]:
     stops = [1000 * one.stopped for one in spoken_over if one.stopped is not None]
+    voices = [one for one in noisy if one.clip.kind in _NOT_THE_CALLER]
+    noisy = [one for one in noisy if one.clip.kind not in _NOT_THE_CALLER]
     false = [one for one in noisy if one.stopped is not None]
     resumed = [one for one in false if one.whole]
     share = 100 * len(stops) / max(len(spoken_over), 1)
@@ -183,6 +193,10 @@ def _barge_in(spoken_over: Sequence[Interruption], noisy: Sequence[Interruption]
         free("live: prompts that speech stopped", share, "%"),
         below("live: prompts that a noise stopped", 100 * len(false) / len(noisy), "%", 2),
         above("live: of those, heard to the end all the same", back, "%", 100),
+        *(
+            free(f"live: {one.clip.kind}: heard to the end all the same", float(one.whole), "")
+            for one in voices
+        ),
     ]
 
 

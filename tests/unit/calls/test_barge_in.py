@@ -63,6 +63,19 @@ async def test_words_without_a_voice_stop_no_prompt(story: CallStory) -> None:
     await story.logged("PromptInterrupted")
 
 
+async def test_words_of_our_echo_are_no_part_of_what_the_caller_says(story: CallStory) -> None:
+    await asked(story)
+    story.detectors[0].voice_near = False
+    story.is_understood("how can i help you")
+    ear = story.recognisers.opened[0]
+    await story.eventually(lambda: not ear.understood.text)
+    story.detectors[0].voice_near = True
+    story.says("what are your opening hours")
+    await story.hears("offer_hours")
+    (spoke,) = [e for e in await story.log() if isinstance(e, CallerSpoke)]
+    assert spoke.text == "what are your opening hours"
+
+
 async def test_words_of_a_flicker_of_voice_do_not_confirm_that_it_was_one(
     story: CallStory,
 ) -> None:
