@@ -31,6 +31,7 @@ def test_half_a_sentence_is_waited_for_longer_than_a_whole_answer() -> None:
 def test_a_last_word_that_the_recogniser_doubts_does_not_ask_for_more() -> None:
     half = replace(PLAIN, standing=Standing.UNFINISHED)
     assert wait(replace(half, doubted=True)) < wait(half)
+    assert features(replace(half, doubted=True))["unfinished"] == 0.0
 
 
 def test_digits_that_are_missing_are_waited_for() -> None:

@@ -125,6 +125,22 @@ def test_a_doubted_last_word_asks_for_no_more() -> None:
     assert answered("i want to", confidence=0.2) < answered("i want to")
 
 
+def test_the_words_of_one_turn_say_nothing_about_the_next() -> None:
+    line = Line()
+    line.turns.expect(Expectation("digits", 4))
+    waits = []
+    for text in ("one two three four", ""):
+        line.hears(hush(1.0) + buzz(1.2, falls=30.0))
+        ended, line.signs = line.now, []
+        while TurnSign.ENDED not in line.signs:
+            before = len(line.signs)
+            line.hears(hush(FRAME))
+            if TurnSign.PAUSED in line.signs[before:]:
+                line.turns.piece(said(text), line.now)
+        waits.append(line.now - ended)
+    assert waits[1] > waits[0] + 0.1
+
+
 def test_an_open_question_is_as_patient_as_it_is_set_to_be() -> None:
     assert answered("i want to", pause=1.1) > answered("i want to") + 0.1
 
