@@ -7,16 +7,22 @@ import pytest
 from ari_app.calls.callbacks import Callbacks
 from ari_app.calls.promising import KIND, promise
 from ari_app.conversation.events import (
+    CallAnswered,
     CallbackDialled,
     CallbackEnded,
     CallbackMissed,
     CallbackPostponed,
     CallerSilent,
+    CallReceived,
     ConversationOpened,
     DecisionMade,
+    Event,
     HandoffRecorded,
+    PreferenceStated,
 )
 from ari_app.conversation.identity import E164
+from ari_app.errors import LeaseLost
+from ari_app.ports import Fence, Timer
 from tests.unit.calls.call_story import CALLER, CallStory, kinds
 
 STREAM = "conv_1"
@@ -58,6 +64,14 @@ class Promise:
     async def rings(self, nth: int = 1) -> str:
         await self.story.eventually(lambda: len(self.story.telephone.rung) >= nth)
         return self.story.telephone.rung[nth - 1][0]
+
+    async def is_put_off(self) -> str:
+        """Why."""
+        await self.comes_due()
+        assert self.story.telephone.rung == []
+        events = [e.event for e in await self.story.store.read(STREAM)]
+        (waits,) = [e for e in events if isinstance(e, CallbackPostponed)]
+        return waits.reason
 
     async def timers(self) -> list[str]:
         found = await self.story.store.due_timers(2**62, kind=KIND)
@@ -241,6 +255,58 @@ async def test_when_all_lines_are_taken_it_waits_and_is_the_same_attempt(
     (dialled,) = [e for e in events if isinstance(e, CallbackDialled)]
     assert dialled.attempt == 1
     story.calls.leg_gone(await promised.rings(), 19, 0)
+    await story.is_over()
+
+
+async def test_nobody_is_called_who_is_on_the_line(promised: Promise) -> None:
+    story = promised.story
+    on_the_line: list[Event] = [
+        CallReceived(call="call_0", channel="c", did=""),
+        CallAnswered(call="call_0"),
+    ]
+    await story.store.append(STREAM, on_the_line)
+    assert await promised.is_put_off() == "on_the_line"
+
+
+async def test_nobody_is_called_outside_the_hours_that_they_prefer(promised: Promise) -> None:
+    hours = "mon-sun 00:00-00:01 UTC"
+    wish = PreferenceStated(what="hours", value=hours, at=1, by="operator")
+    await promised.story.store.append(STREAM, [wish])
+    assert await promised.is_put_off() == "preferred_hours"
+
+
+async def test_a_timer_that_is_not_of_the_last_attempt_calls_nobody(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    story.calls.leg_gone(await promised.rings(), 17, 486)
+    await story.is_over()
+    (id,) = (await story.store.state(STREAM)).callbacks
+    old = Timer(id=f"{KIND}:{id}", stream=STREAM, kind=KIND, due=story.clock.now())
+    await story.store.append(STREAM, [CallerSilent(call="call_0")], timers=[old])
+    await promised.comes_due()
+    assert len(story.telephone.rung) == 1
+    assert await promised.timers() == ["1"]
+
+
+async def test_a_worker_that_has_lost_the_lease_calls_nobody(promised: Promise) -> None:
+    with pytest.raises(LeaseLost):
+        await promised.callbacks.run_once(Fence("callbacks", "somebody else", 7))
+    assert promised.story.telephone.rung == []
+
+
+async def test_another_key_than_1_does_not_say_that_it_is_them(promised: Promise) -> None:
+    story = promised.story
+    await promised.comes_due()
+    channel = await promised.rings()
+    story.calls.leg_answered(channel)
+    await story.hears_out("disclosure")
+    await story.hears("confirm_callback")
+    story.presses("2", channel)
+    story.presses("#", channel)
+    story.hears_the_end()
+    await story.a_tick_passes()
+    assert "CallbackReached" not in kinds(await story.log())
+    story.hangs_up(channel)
     await story.is_over()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ari_app.calls.admission import Admission, Caps
+from ari_app.calls.promising import promise
 from ari_app.calls.registry import Calls
 from ari_app.conversation.events import (
     CallBackRequested,
@@ -21,18 +22,19 @@ from ari_app.conversation.events import (
     PeopleMissed,
     PeopleParted,
 )
+from ari_app.conversation.identity import E164
 from ari_app.policy.bundle import Bundle
 from ari_app.policy.people import Agent, Fallback, Reach
 from ari_app.ports import Exit, FoundCall
 from ari_app.understanding.intents import Intents
-from tests.unit.calls.call_story import CHANNEL, CallStory, FakeDetector, kinds
+from tests.unit.calls.call_story import CALLER, CHANNEL, CallStory, FakeDetector, kinds
 
 WHISPER = "A caller about {{ topic }}: {{ reason }}."
 REACH = Reach(
     agents=(Agent("desk", "PJSIP/desk", 20), Agent("ward", "PJSIP/ward", 10)),
     whisper=WHISPER,
     waiting="looking",
-    keys={"9": Fallback.VOICEMAIL},
+    keys={"8": Fallback.CALLBACK, "9": Fallback.VOICEMAIL},
     nobody=(Fallback.CALLBACK, Fallback.VOICEMAIL),
     offer="offer_callback",
     promised="will_call",
@@ -186,6 +188,76 @@ async def test_who_does_not_want_to_be_called_leaves_a_message(story: CallStory)
     last = [e for e in log if isinstance(e, DecisionMade)][-1]
     assert last.inputs["people"] == {"desk": "no_answer", "ward": "no_answer"}
     assert "CallBackRequested" not in kinds(log)
+
+
+async def test_who_wants_to_be_called_but_hides_the_number_leaves_a_message(
+    story: CallStory,
+) -> None:
+    story.rings(caller="")
+    await story.hears_out("disclosure", "what")
+    story.presses("0")
+    await story.hears_out("connecting")
+    await rings(story)
+    story.presses("8")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.VOICEMAIL
+    rules = [(e.rule, e.inputs.get("by")) for e in await story.log() if isinstance(e, DecisionMade)]
+    assert rules[-2:] == [("reach_callback", "caller"), ("reach_voicemail", "policy")]
+
+
+async def test_the_record_that_is_acknowledged_is_that_of_this_call(story: CallStory) -> None:
+    story.rings()
+    await story.hears_out("disclosure", "what")
+    stream, _ = story.telephone.marked[CHANNEL]
+    earlier = HandoffRecorded(handoff="hand_0", route="first", record={})
+    await story.store.append(stream, [earlier])
+    story.presses("0")
+    await story.hears_out("connecting")
+    await takes_the_call(story)
+    (acknowledged,) = [e for e in await story.log() if isinstance(e, HandoffAcknowledged)]
+    assert acknowledged.handoff != "hand_0"
+
+
+async def test_a_key_that_says_no_is_an_answer_and_no_silence_follows_it(story: CallStory) -> None:
+    await nobody_takes_it(story)
+    await story.hears_out("offer_callback")
+    await story.a_tick_passes()
+    story.presses("2")
+    await story.is_over()
+    assert story.telephone.left[CHANNEL][0] is Exit.VOICEMAIL
+
+
+async def test_who_waits_for_a_call_already_is_promised_no_second_one(story: CallStory) -> None:
+    await nobody_takes_it(story)
+    await story.hears("offer_callback")
+    stream, _ = story.telephone.marked[CHANNEL]
+    wanted, timer = promise(story.clock, stream, E164(CALLER), "", story.clock.now(), "asked")
+    await story.store.append(stream, [wanted], timers=[timer])
+    story.presses("1")
+    await story.hears_out("will_call")
+    await story.is_over()
+    assert kinds(await story.log()).count("CallBackRequested") == 1
+
+
+async def test_the_next_person_hears_who_waits_on_a_line_of_their_own(story: CallStory) -> None:
+    await asks_for_a_person(story)
+    first = await rings(story)
+    story.calls.leg_answered(first)
+    await is_asked(story)
+    story.calls.key_pressed(first, "2")
+    second = await rings(story, 2)
+    await story.eventually(lambda: story.lines.opened[1].closed)
+    story.calls.leg_answered(second)
+    await is_asked(story, line=2)
+
+
+async def test_the_leg_of_a_caller_who_was_joined_is_released_before_they_part(
+    story: CallStory,
+) -> None:
+    await asks_for_a_person(story)
+    await takes_the_call(story)
+    _, call = story.telephone.marked[CHANNEL]
+    await story.eventually(lambda: ("release", call) in story.telephone.requests)
 
 
 async def test_a_caller_may_leave_by_a_key_while_a_phone_rings(story: CallStory) -> None:
