@@ -588,7 +588,8 @@ async def test_a_phone_rings_with_an_id_of_ours_and_ends_by_itself_somewhat_late
 
 async def test_a_phone_that_is_picked_up_and_put_down_is_told_once_each(story: Story) -> None:
     await story.telephone.ring("ag-leg_1", "PJSIP/desk", "", 20)
-    story.enters("ag-leg_1", "agent", "leg_1")
+    for _ in range(2):  # a repeated event changes nothing
+        story.enters("ag-leg_1", "agent", "leg_1")
     story.happens(
         events.StasisEnd("ag-leg_1"),
         events.ChannelDestroyed("ag-leg_1", 16),
@@ -614,6 +615,7 @@ async def test_who_is_called_back_is_a_caller_from_the_answer_on(story: Story) -
     await story.telephone.ring("cb-call_1", "PJSIP/1@trunk", "", 20)
     story.enters("cb-call_1", "back", "call_1")
     story.happens(events.ChannelHangupRequest("cb-call_1", 16))
+    story.happens(events.ChannelDestroyed("cb-call_1", 16))
     assert story.calls.told == [("answered", "cb-call_1"), ("gone", "cb-call_1", "hangup")]
 
 

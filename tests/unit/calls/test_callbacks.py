@@ -192,6 +192,7 @@ async def test_a_machine_that_picks_up_hears_the_question_three_times(promised: 
     log = await story.log()
     (missed,) = [e for e in log if isinstance(e, CallbackMissed)]
     assert missed.outcome == "silent"
+    assert channel not in story.telephone.left, "it was hung up"
     assert "HandoffRecorded" not in kinds(log)
     assert (await story.store.state(STREAM)).callbacks
 
