@@ -110,6 +110,7 @@ async def test_a_flood_by_strangers_costs_the_call_no_packet(junk: bytes) -> Non
             before = line.statistics()["sent"]
             said += await talk(line, peer, said)
             sent = line.statistics()["sent"] - before
+        await asyncio.sleep(0.2)  # what is on its way
         statistics = line.statistics()
     assert (statistics["received"], statistics["lost"]) == (said, 0)
     assert len(ear.frames) == said
