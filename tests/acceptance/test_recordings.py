@@ -105,7 +105,7 @@ async def test_who_agrees_is_found_in_the_file_with_our_answers(story: Story) ->
     caller = await agrees(story)
     await caller.says("i would like to reschedule my appointment")
     await caller.hears("offer_reschedule")
-    await caller.says("no thanks")
+    await caller.presses("2")
     await caller.is_hung_up()
 
     log = await story.log(caller)
