@@ -20,19 +20,18 @@ from rich.console import Console
 
 from ari_app.cli.figures import Figure, above, below, free, percentile, told
 from ari_app.errors import SegueError
+from ari_app.understanding.confidence import calibrated
 from asterisk.fetch import ProgramMissing
+from tests.bench.confidence.clips import clips as confidence_clips
+from tests.bench.confidence.judging import hear
+from tests.bench.scores import calibration_error
 from tests.bench.turn import activity, curve, pauses
 from tests.bench.turn.corpus import FIGURES, Clip, turns
 from tests.bench.turn.drive import Outcome, mini_model
 from tests.bench.turn.first import first_packets
 from tests.bench.turn.live import Interruption, Turn, site
 from tests.bench.turn.others import others
-from tests.bench.turn.recognition import (
-    EXPECTED,
-    calibration_error,
-    recognised,
-    word_error_rate,
-)
+from tests.bench.turn.recognition import EXPECTED, recognised, word_error_rate
 
 _LIVE = 60  # turns in real calls, by default
 _NOT_THE_CALLER = frozenset({"mm-hm", "people behind"})  # these are voices
@@ -57,6 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         errors.print("voice activity")
         rows += _activity(given.turns // 4, screen)
+        rows += _confidence(given.turns)
         if given.live:
             errors.print(f"{given.live} turns in real calls")
             rows += asyncio.run(_live(outcomes[: given.live], given.out / "turn"))
@@ -111,10 +111,18 @@ def _recognition(count: int, model: Any) -> list[Figure]:
                 value = 100 * sum(right) / len(right)
                 aim = snr == 20 and how == "all words"
                 rows.append(above(name, value, "%", 99) if aim else free(name, value, "%"))
-        if snr == 20:
-            pairs = [(one.utterance.confidence, one.right) for one in free_speech]
-            rows.append(below("ECE of raw word confidence", calibration_error(pairs), "", 0.05))
     return rows
+
+
+def _confidence(count: int) -> list[Figure]:
+    """On clips of its own, at every noise: `python -m tests.bench.confidence` has the diagram."""
+    judged = hear(confidence_clips("figures", count))
+    ours = [(calibrated(one.evidence), one.right) for one in judged]
+    raw = [(one.raw, one.right) for one in judged]
+    return [
+        below("ECE of confidence", calibration_error(ours), "", 0.05),
+        free("ECE of the recogniser's own confidence", calibration_error(raw), ""),
+    ]
 
 
 def _activity(count: int, screen: Console) -> list[Figure]:

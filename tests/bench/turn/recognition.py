@@ -10,13 +10,13 @@ from ari_app.ports import Utterance
 from ari_app.speech.grammar import UNKNOWN
 from ari_app.speech.worker import Recognition
 from ari_app.understanding.words import digits
+from tests.bench.scores import words_wrong
 from tests.bench.turn import wordings
 from tests.bench.turn.corpus import Clip
 from tests.bench.turn.line import RATE
 
 _YES, _NO = frozenset({"yes", "yeah"}), frozenset({"no", "nope"})
 _ENDPOINT = 0.3  # seconds after the last sound: what comes then is not heard for this turn
-_BINS = 10
 # What a question of the kind would expect; anything else is heard as `[unk]`.
 EXPECTED = {"yes_no": wordings.ANSWERS, "digits": wordings.DIGITS}
 
@@ -68,32 +68,5 @@ def answer(text: str) -> str:
 
 def word_error_rate(heard: Sequence[Heard]) -> float:
     """Wrong, missing and invented words for each word that was said."""
-    wrong = sum(_distance(one.clip.text.split(), one.text.split()) for one in heard)
+    wrong = sum(words_wrong(one.clip.text.split(), one.text.split()) for one in heard)
     return wrong / sum(len(one.clip.text.split()) for one in heard)
-
-
-def calibration_error(pairs: Sequence[tuple[float, bool]]) -> float:
-    """The expected calibration error of (confidence, right): in ten bins, weighted by their size.
-
-    ValueError without a pair.
-    """
-    if not pairs:
-        raise ValueError("nothing to calibrate")
-    bins: dict[int, list[tuple[float, bool]]] = {}
-    for confidence, right in pairs:
-        bins.setdefault(min(int(confidence * _BINS), _BINS - 1), []).append((confidence, right))
-    apart = 0.0
-    for some in bins.values():
-        sure = sum(confidence for confidence, _ in some)
-        apart += abs(sure - sum(right for _, right in some))
-    return apart / len(pairs)
-
-
-def _distance(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Levenshtein's, in words."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, 1):
-        before, row[0] = row[0], number
-        for at, other in enumerate(heard, 1):
-            before, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, before + (word != other))
-    return row[-1]

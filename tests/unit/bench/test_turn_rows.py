@@ -10,11 +10,12 @@ import pytest
 from ari_app.policy.bundle import read_bundle
 from ari_app.ports import Utterance
 from ari_app.ports import Word as HeardWord
+from tests.bench.scores import calibration_error, reliability
 from tests.bench.turn.__main__ import _answers, _barge_in
 from tests.bench.turn.corpus import Clip, Word
 from tests.bench.turn.drive import Outcome
 from tests.bench.turn.live import BUNDLE, KEYS, STORY, Interruption, Turn, bucket, stopped_after
-from tests.bench.turn.recognition import Heard, answer, calibration_error, word_error_rate
+from tests.bench.turn.recognition import Heard, answer, word_error_rate
 
 CLIP = Clip("a", "digits", np.zeros(8000, np.int16), voiced=((0.2, 0.6),))
 
@@ -47,6 +48,13 @@ def test_who_is_as_sure_as_they_are_right_is_calibrated() -> None:
     assert calibration_error([(1.0, False), (0.0, True)]) == pytest.approx(1)
     with pytest.raises(ValueError, match="nothing"):
         calibration_error([])
+
+
+def test_turns_of_the_same_confidence_stand_together() -> None:
+    low, high = reliability([(1.0, True), (0.15, False), (0.95, False), (0.15, True)])
+    assert (low.begins, low.turns, low.right) == (0.1, 2, 0.5)
+    assert (high.begins, high.turns) == (0.9, 2)
+    assert high.said == pytest.approx(0.975)
 
 
 def test_the_bundle_has_a_key_for_every_question() -> None:
